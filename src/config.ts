@@ -1,0 +1,263 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+
+interface Setting<T> {
+  /** Reads the variable's text. Its error messages complete the sentence "NAME must be …". */
+  readonly schema: z.ZodType<T, string>;
+  /** Text used when the variable is unset. Undefined: the setting is then undefined. */
+  readonly fallback: string | undefined;
+  readonly description: string;
+  /** What the table shows as default, where `fallback` depends on the machine. */
+  readonly shownDefault?: string;
+}
+
+function integer(min: number, max: number): z.ZodType<number, string> {
+  const rule = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule);
+}
+
+const boolean = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
+const text = z.string().min(1, 'a text that is not empty');
+const databaseUrl = z
+  .string()
+  .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url), 'a URL such as postgresql://user:password@host:5432/pierone');
+const subname = z
+  .string()
+  .regex(/^\/\/[^/?#\s]+\/[^/?#\s]+(\?[^#\s]*)?$/, 'of the form //host:port/database, as in //localhost:5432/pierone');
+const tagPatterns = z
+  .string()
+  .regex(/^[a-zA-Z0-9_.*-]*(,[a-zA-Z0-9_.*-]+)*$/, 'a comma-separated list of tag names, in which * stands for any characters')
+  .refine((list) => !list.split(',').includes('latest'), 'a list without latest, which always means the newest immutable tag')
+  .transform((list) => list.split(',').filter((pattern) => pattern !== ''));
+
+function setting<T>(
+  schema: z.ZodType<T, string>,
+  fallback: string | undefined,
+  description: string,
+  shownDefault?: string,
+): Setting<T> {
+  return { schema, fallback, description, ...(shownDefault ? { shownDefault } : {}) };
+}
+
+const SETTINGS = {
+  HTTP_HOST: setting(text, '127.0.0.1', 'Address to listen on. Other addresses than loopback need HTTP_ALLOW_UNPROTECTED=true, since nothing is protected yet.'),
+  HTTP_PORT: setting(integer(0, 65535), '8080', 'Port to listen on; 0 takes a free one and prints it.'),
+  HTTP_ALLOW_UNPROTECTED: setting(boolean, 'false', 'Listen on any address although everyone who reaches it may pull and push.'),
+  HTTP_IDLE_TIMEOUT: setting(integer(1, 3600), '60', 'Seconds without a byte after which a transfer is cut.'),
+  MGMT_HTTP_HOST: setting(text, '127.0.0.1', 'Address of the management port.'),
+  MGMT_HTTP_PORT: setting(integer(0, 65535), '7979', 'Port of Prometheus metrics (/metrics); 0 takes a free one and prints it.'),
+  DATABASE_URL: setting(databaseUrl.optional(), undefined, 'PostgreSQL to use. Neither this nor DB_SUBNAME: an embedded PostgreSQL in STORAGE_DIRECTORY.'),
+  DB_SUBNAME: setting(subname.optional(), undefined, 'PostgreSQL to use, in the form //host:port/database; with DB_USER and DB_PASSWORD.'),
+  DB_USER: setting(text, 'postgres', 'User for DB_SUBNAME.'),
+  DB_PASSWORD: setting(z.string(), 'postgres', 'Password for DB_SUBNAME.'),
+  DB_MAX_POOL: setting(integer(2, 1000), '10', 'Most connections to PostgreSQL, besides one for locks.'),
+  STORAGE_DIRECTORY: setting(text, 'data', 'Directory of the layers, and of the embedded PostgreSQL. Several processes may share it.'),
+  MUTABLE_TAGS: setting(tagPatterns, '*-SNAPSHOT', 'Tags that may be overwritten: names, comma-separated, * stands for any characters. What a tag may do is fixed when it is created.'),
+  MANIFEST_MAX_BYTES: setting(integer(1024, 64 * MIB), String(4 * MIB), 'Largest manifest that is accepted.'),
+  UPLOAD_EXPIRATION_HOURS: setting(integer(1, 8760), '168', 'Hours after which an unfinished upload that got no byte is removed.'),
+  SWEEP_GRACE_HOURS: setting(integer(0, 8760), '24', 'Hours that stored bytes which nothing names any more are kept.'),
+  WORKER_THREADS: setting(integer(1, 256), String(Math.max(2, availableParallelism())), 'Threads that hash and write pushed layers.', 'number of cores, at least 2'),
+  BUFFER_MEMORY_MIB: setting(integer(4, 65536), '64', 'Memory for bytes on their way from clients to the store, in MiB, for all uploads together.'),
+  BUFFER_MEMORY_PER_UPLOAD_MIB: setting(integer(2, 1024), '8', 'The same for one upload.'),
+  SHUTDOWN_TIMEOUT: setting(integer(0, 3600), '25', 'Seconds that running requests get to end after SIGTERM or Ctrl-C; a second signal ends at once.'),
+  SYSTEM_LOG_LEVEL: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'one of trace, debug, info, warn, error, fatal'), 'info', 'Least severity that is logged.'),
+} as const;
+
+type SettingName = keyof typeof SETTINGS;
+type Values = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
+
+export interface Config {
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly idleTimeoutMs: number;
+  };
+  readonly management: { readonly host: string; readonly port: number };
+  /** `url` undefined: the embedded PostgreSQL in `embeddedDirectory`. */
+  readonly database: {
+    readonly url: string | undefined;
+    readonly maxPool: number;
+    readonly embeddedDirectory: string;
+  };
+  readonly storage: { readonly directory: string };
+  readonly registry: {
+    readonly mutableTags: readonly string[];
+    readonly manifestMaxBytes: number;
+    readonly uploadExpirationMs: number;
+    readonly sweepGraceMs: number;
+  };
+  readonly workers: {
+    readonly threads: number;
+    readonly bufferMemoryBytes: number;
+    readonly bufferMemoryPerUploadBytes: number;
+  };
+  readonly shutdownTimeoutMs: number;
+  readonly logLevel: string;
+  /** Variables of the original Pier One that are set but not honoured, a sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** All that is wrong with the environment, a sentence each. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Variables of the original that would protect or place data: starting without them would be another registry
+ * than the operator asked for, so they are errors until they are honoured.
+ */
+const NOT_YET: Readonly<Record<string, string>> = {
+  HTTP_TOKENINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
+  TOKENINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
+  HTTP_IIDINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
+  HTTP_TEAM_SERVICE_URL: 'access control is not built yet, and starting without it would leave everything open',
+  HTTP_KIO_URL: 'access control is not built yet, and starting without it would leave everything open',
+  HTTP_MAGNIFICENT_URL: 'access control is not built yet, and starting without it would leave everything open',
+  STORAGE_S3_BUCKET: 'S3 is not built yet, and the layers would be kept in STORAGE_DIRECTORY instead',
+};
+
+/** Variables of the original that do nothing here, with the reason. */
+const NOT_HONOURED: Readonly<Record<string, string>> = {
+  HTTP_ALLOW_PUBLIC_READ: 'without access control everyone may read anyway',
+  HTTP_API_DEFINITION_SUFFIX: 'there is one API definition',
+  HTTP_MAGNIFICENT_POLICY: 'it belongs to HTTP_MAGNIFICENT_URL',
+  HTTP_USERNAME_PREFIX: 'it belongs to HTTP_KIO_URL',
+  DB_CLASSNAME: 'there is no JDBC driver here',
+  DB_SUBPROTOCOL: 'there is no JDBC driver here',
+  DB_INIT_SQL: 'time-outs and the schema are set by Pier One itself',
+  DB_PARTITIONS: 'there is one pool: see DB_MAX_POOL',
+  DB_MIN_POOL: 'connections are opened when needed: see DB_MAX_POOL',
+  PGSSLMODE: 'put sslmode into DATABASE_URL',
+  STORAGE_S3_EXTERNAL_STORE: 'S3 is not built yet',
+  STORAGE_S3_URL_EXPIRATION: 'S3 is not built yet',
+  API_REPOSITORY: 'events are not built yet',
+  API_SNS_REGION: 'events are not built yet',
+  API_SNS_TOPIC_ARN: 'events are not built yet',
+  HTTPLOGGER_API_URL: 'events are not built yet',
+  OAUTH2_ACCESS_TOKEN_URL: 'events are not built yet',
+  CREDENTIALS_DIR: 'events are not built yet',
+  API_CALLBACK_URL: 'there is no Clair integration',
+  API_CLAIR_URL: 'there is no Clair integration',
+  API_CLAIR_LAYER_PUSH_QUEUE_REGION: 'there is no Clair integration',
+  API_CLAIR_LAYER_PUSH_QUEUE_URL: 'there is no Clair integration',
+  API_CLAIR_CHECK_RESULT_QUEUE_REGION: 'there is no Clair integration',
+  API_CLAIR_CHECK_RESULT_QUEUE_URL: 'there is no Clair integration',
+  API_CLAIR_RECEIVER_THREAD_COUNT: 'there is no Clair integration',
+  AUDIT_LOG_BUCKET: 'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  AUDIT_LOG_FLUSH_MILLIS: 'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  SYSTEM_STUPS_LOG_LEVEL: 'there is one log level: see SYSTEM_LOG_LEVEL',
+  NREPL_ENABLED: 'there is no Clojure here',
+  NREPL_PORT: 'there is no Clojure here',
+  NREPL_BIND: 'there is no Clojure here',
+  JAVA_OPTS: 'there is no JVM here; see NODE_OPTIONS',
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the configuration. @throws ConfigError that lists every problem by the variable's name. */
+export function readConfig(environment: Environment): Config {
+  const problems: string[] = [];
+  const values = readValues(environment, problems);
+  for (const [name, reason] of Object.entries(NOT_YET)) {
+    if (environment[name]) problems.push(`${name} is set, but ${reason}: unset it`);
+  }
+  if (environment['DATABASE_URL'] && environment['DB_SUBNAME']) {
+    problems.push('DATABASE_URL and DB_SUBNAME both name a database: keep one of them');
+  }
+  if (!values || problems.length > 0) throw new ConfigError(problems);
+  if (!values.HTTP_ALLOW_UNPROTECTED && !isLoopback(values.HTTP_HOST)) {
+    problems.push(`HTTP_HOST is ${values.HTTP_HOST}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`);
+  }
+  if (values.BUFFER_MEMORY_PER_UPLOAD_MIB > values.BUFFER_MEMORY_MIB) {
+    problems.push('BUFFER_MEMORY_PER_UPLOAD_MIB must be at most BUFFER_MEMORY_MIB');
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return toConfig(values, notices(environment));
+}
+
+function readValues(environment: Environment, problems: string[]): Values | undefined {
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const given = environment[name] ?? fallback;
+    if (given === undefined) continue;
+    const result = schema.safeParse(given);
+    if (result.success) values[name] = result.data;
+    else problems.push(`${name} must be ${result.error.issues[0]?.message}${secret(name) ? '' : `; it is "${given}"`}`);
+  }
+  // Each name was read by its own schema above; only the compiler can't follow the loop.
+  return problems.length === 0 ? (values as Values) : undefined;
+}
+
+function secret(name: string): boolean {
+  return name === 'DB_PASSWORD' || name === 'DATABASE_URL';
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function notices(environment: Environment): string[] {
+  return Object.entries(NOT_HONOURED)
+    .filter(([name]) => environment[name] !== undefined)
+    .map(([name, reason]) => `${name} is not honoured: ${reason}`);
+}
+
+function toConfig(values: Values, notices: string[]): Config {
+  const directory = resolve(values.STORAGE_DIRECTORY);
+  return {
+    http: {
+      host: values.HTTP_HOST,
+      port: values.HTTP_PORT,
+      idleTimeoutMs: values.HTTP_IDLE_TIMEOUT * 1000,
+    },
+    management: { host: values.MGMT_HTTP_HOST, port: values.MGMT_HTTP_PORT },
+    database: {
+      url: values.DATABASE_URL ?? urlOfSubname(values),
+      maxPool: values.DB_MAX_POOL,
+      embeddedDirectory: join(directory, 'postgresql'),
+    },
+    storage: { directory },
+    registry: {
+      mutableTags: values.MUTABLE_TAGS,
+      manifestMaxBytes: values.MANIFEST_MAX_BYTES,
+      uploadExpirationMs: values.UPLOAD_EXPIRATION_HOURS * 3_600_000,
+      sweepGraceMs: values.SWEEP_GRACE_HOURS * 3_600_000,
+    },
+    workers: {
+      threads: values.WORKER_THREADS,
+      bufferMemoryBytes: values.BUFFER_MEMORY_MIB * MIB,
+      bufferMemoryPerUploadBytes: values.BUFFER_MEMORY_PER_UPLOAD_MIB * MIB,
+    },
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
+    logLevel: values.SYSTEM_LOG_LEVEL,
+    notices,
+  };
+}
+
+function urlOfSubname(values: Values): string | undefined {
+  if (values.DB_SUBNAME === undefined) return undefined;
+  const credentials = `${encodeURIComponent(values.DB_USER)}:${encodeURIComponent(values.DB_PASSWORD)}`;
+  return `postgresql://${credentials}@${values.DB_SUBNAME.slice(2)}`;
+}
+
+/** The settings as rows, for `--help` and for the README. */
+export function describeSettings(): { name: string; fallback: string; description: string }[] {
+  return Object.entries<Setting<unknown>>(SETTINGS).map(([name, entry]) => ({
+    name,
+    fallback: entry.shownDefault ?? entry.fallback ?? '',
+    description: entry.description,
+  }));
+}

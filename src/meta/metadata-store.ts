@@ -1,0 +1,179 @@
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+import type { Manifest } from '../oci/manifest.ts';
+import type { ManifestMediaType } from '../oci/media-type.ts';
+import type { Principal } from '../oci/principal.ts';
+import type { Tag } from '../oci/reference.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+
+/** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
+export class MetadataUnavailable extends Error {
+  override readonly name = 'MetadataUnavailable';
+}
+
+/** A run of a blob's or an upload's bytes: one object in the store, written once. */
+export interface Segment {
+  readonly key: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * What is known of the digest of an upload's first `offset` bytes.
+ * `digest` is their digest; `state` lets a digest engine go on from there. Either may be missing.
+ */
+export interface DigestCheckpoint {
+  readonly digest: Digest | undefined;
+  readonly engine: string | undefined;
+  readonly state: Uint8Array | undefined;
+}
+
+export interface UploadSession {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes that are stored and committed. */
+  readonly offset: number;
+  readonly checkpoint: DigestCheckpoint;
+  readonly segments: readonly Segment[];
+  /** Set when the closing PUT was committed: the blob that the upload became. */
+  readonly finished: Digest | undefined;
+}
+
+export interface BlobRecord {
+  readonly sizeBytes: number;
+  readonly segments: readonly Segment[];
+}
+
+export interface ManifestRecord {
+  readonly digest: Digest;
+  readonly mediaType: ManifestMediaType;
+  /** Exactly as they were pushed. */
+  readonly bytes: Uint8Array;
+}
+
+/** A tag as it stands. */
+export interface TagRecord {
+  readonly digest: Digest;
+  /** True: it will never name another digest. */
+  readonly isImmutable: boolean;
+}
+
+export interface Referrer {
+  readonly digest: Digest;
+  readonly mediaType: ManifestMediaType;
+  readonly sizeBytes: number;
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+}
+
+export interface ManifestPush {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+  /** All are set, or none. */
+  readonly tags: readonly Tag[];
+  readonly principal: Principal;
+}
+
+export type ManifestPushResult =
+  | { readonly kind: 'stored' }
+  /** The tags that may not be set so; their refusal is committed as tag events, and nothing else is. */
+  | { readonly kind: 'refused'; readonly refusals: readonly { tag: Tag; message: string }[] }
+  /** Blobs or manifests that the repository doesn't have. */
+  | { readonly kind: 'missing'; readonly digests: readonly Digest[] };
+
+/** One page of a sorted list: at most `limit` entries after `last` (exclusive; it need not exist). */
+export interface Page {
+  readonly limit: number;
+  readonly last: string | undefined;
+}
+
+export interface UploadRecords {
+  create(session: {
+    id: string;
+    repository: RepositoryName;
+    algorithm: DigestAlgorithm;
+    principal: Principal;
+    expiresAfterMs: number;
+  }): Promise<void>;
+  find(repository: RepositoryName, id: string): Promise<UploadSession | undefined>;
+  /**
+   * Adds a closed segment: offset += its size, provided that the offset still is `expectedOffset`.
+   * @returns false when it is not, and nothing is changed.
+   */
+  append(
+    id: string,
+    expectedOffset: number,
+    segment: Segment,
+    checkpoint: DigestCheckpoint,
+    expiresAfterMs: number,
+  ): Promise<boolean>;
+  /**
+   * The closing PUT, in one transaction: blob and segments (or the existing blob, the new objects going to the
+   * deletion list), the link to the repository, the upload as finished.
+   * @returns false when the upload no longer is open at `expectedOffset`, and nothing is changed.
+   */
+  finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean>;
+  /** Removes an open upload; its objects go to the deletion list. @returns false when there was none. */
+  discard(repository: RepositoryName, id: string): Promise<boolean>;
+  /** Removes up to `limit` uploads whose time is over, objects to the deletion list. @returns how many. */
+  expire(limit: number): Promise<number>;
+}
+
+export interface BlobRecords {
+  /** The blob, if the repository links it. */
+  find(repository: RepositoryName, digest: Digest): Promise<BlobRecord | undefined>;
+  /** Links a blob that `from` links to `to` also. @returns false when `from` doesn't link it. */
+  mount(digest: Digest, from: RepositoryName, to: RepositoryName): Promise<boolean>;
+}
+
+export interface ManifestRecords {
+  push(push: ManifestPush): Promise<ManifestPushResult>;
+  find(repository: RepositoryName, digest: Digest): Promise<ManifestRecord | undefined>;
+  /** `latest` finds the newest immutable tag. */
+  findTag(repository: RepositoryName, tag: Tag): Promise<TagRecord | undefined>;
+  /** Tags sorted by bytes; undefined when the repository doesn't exist. */
+  listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined>;
+  /** Manifests whose subject is `subject`, oldest first. */
+  listReferrers(repository: RepositoryName, subject: Digest): Promise<Referrer[]>;
+  /** Repositories that have a manifest, sorted by bytes. */
+  listRepositories(page: Page): Promise<string[]>;
+}
+
+/** Objects that no row names any more, and those that are to be deleted. */
+export interface DeletionRecords {
+  /** Up to `limit` keys on the deletion list for at least `graceMs`. */
+  due(graceMs: number, limit: number): Promise<string[]>;
+  /** Takes keys off the list, after the store has deleted their objects. */
+  done(keys: readonly string[]): Promise<void>;
+  /** Of `keys`, those that no upload, blob or deletion names. */
+  unknown(keys: readonly string[]): Promise<string[]>;
+}
+
+/** Exclusive locks shared by all instances; they end when the instance that holds them dies. */
+export interface Locks {
+  /** @returns undefined when someone else holds it. */
+  tryAcquire(name: string): Promise<HeldLock | undefined>;
+  /** True when someone, this instance included, holds it. */
+  isHeld(name: string): Promise<boolean>;
+}
+
+export interface HeldLock {
+  /** Harmless when called twice. Never throws: a lock that can't be given back ends with its connection. */
+  release(): Promise<void>;
+}
+
+/**
+ * The truth about tags, manifests, blobs and uploads. Every method throws MetadataUnavailable when the database
+ * is down; each is one transaction, committed when its promise resolves.
+ */
+export interface MetadataStore {
+  readonly uploads: UploadRecords;
+  readonly blobs: BlobRecords;
+  readonly manifests: ManifestRecords;
+  readonly deletions: DeletionRecords;
+  readonly locks: Locks;
+  /** The registry's id, made with the schema; the blob store must carry the same. */
+  registryId(): Promise<string>;
+  close(): Promise<void>;
+}

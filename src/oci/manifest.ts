@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { type Descriptor, descriptorSchema } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { OciError } from './error.ts';
+import {
+  isIndexMediaType,
+  isManifestMediaType,
+  isNonDistributable,
+  MEDIA_TYPE,
+  type ManifestMediaType,
+  SCHEMA1,
+} from './media-type.ts';
+
+/** What the registry needs to know of a manifest. Its bytes are kept as they came and never made anew. */
+export interface Manifest {
+  readonly mediaType: ManifestMediaType;
+  /** Blobs that must be linked in the repository, each once: config, layers, an artifact's blobs. */
+  readonly blobs: readonly Digest[];
+  /** Manifests that must be in the repository, each once: an index's children. */
+  readonly manifests: readonly Digest[];
+  /** What a signature tag must not lose: layers, blobs, children. */
+  readonly members: readonly Digest[];
+  readonly subject: Descriptor | undefined;
+  /** The manifest's own artifactType, else its config's media type (distribution-spec, "Listing Referrers"). */
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+  /** Digest of an image's config. */
+  readonly config: Digest | undefined;
+}
+
+const manifestSchema = z.object({
+  schemaVersion: z.number().optional(),
+  mediaType: z.string().optional(),
+  artifactType: z.string().optional(),
+  config: descriptorSchema.optional(),
+  layers: z.array(descriptorSchema).nullish(),
+  blobs: z.array(descriptorSchema).nullish(),
+  manifests: z.array(descriptorSchema).nullish(),
+  subject: descriptorSchema.nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
+type ManifestDocument = z.infer<typeof manifestSchema>;
+
+/**
+ * Reads a manifest. `contentType` is the request's header; where it says nothing (absent, JSON, octets), the
+ * document's own mediaType decides, else its shape.
+ * @throws OciError MANIFEST_INVALID, with a sentence that names the field.
+ */
+export function parseManifest(bytes: Uint8Array, contentType: string | undefined): Manifest {
+  const document = readDocument(bytes);
+  const mediaType = decideMediaType(document, essence(contentType));
+  const isIndex = isIndexMediaType(mediaType);
+  checkShape(document, mediaType, isIndex);
+  const members = isIndex
+    ? (document.manifests ?? [])
+    : ((mediaType === MEDIA_TYPE.ociArtifact ? document.blobs : document.layers) ?? []);
+  const blobs = isIndex ? [] : members.filter((layer) => !isNonDistributable(layer.mediaType));
+  if (document.config && !isIndex) blobs.unshift(document.config);
+  return {
+    mediaType,
+    blobs: digestsOf(blobs),
+    manifests: digestsOf(isIndex ? members : []),
+    members: digestsOf(members),
+    subject: document.subject ?? undefined,
+    artifactType: document.artifactType || (isIndex ? undefined : document.config?.mediaType),
+    annotations: document.annotations ?? undefined,
+    config: isIndex ? undefined : document.config?.digest,
+  };
+}
+
+/** The media type without parameters, lower-cased (RFC 9110, section 8.3.1). */
+function essence(contentType: string | undefined): string | undefined {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase() || undefined;
+}
+
+function readDocument(bytes: Uint8Array): ManifestDocument {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw invalid('the manifest is not JSON in UTF-8', cause);
+  }
+  const result = manifestSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue?.path.length ? issue.path.join('.') : 'the document';
+  throw invalid(`${where}: ${issue?.message ?? 'has the wrong shape'}`, result.error);
+}
+
+const UNSPECIFIC = new Set(['application/json', 'application/octet-stream', 'text/plain']);
+
+function decideMediaType(
+  document: ManifestDocument,
+  contentType: string | undefined,
+): ManifestMediaType {
+  if (document.schemaVersion === 1 || (contentType && SCHEMA1.test(contentType))) {
+    throw invalid('manifests of schema 1 are not accepted: push with Docker 1.10 or newer');
+  }
+  const announced = contentType && !UNSPECIFIC.has(contentType) ? contentType : undefined;
+  if (announced && document.mediaType && announced !== document.mediaType) {
+    throw invalid(
+      `Content-Type is ${announced}, but the manifest's mediaType is ${document.mediaType}: send the same in both`,
+    );
+  }
+  const mediaType = announced ?? document.mediaType ?? inferMediaType(document);
+  if (!isManifestMediaType(mediaType)) {
+    throw invalid(
+      `${mediaType} is no manifest type that the registry keeps: ${Object.values(MEDIA_TYPE).join(', ')}`,
+    );
+  }
+  return mediaType;
+}
+
+function inferMediaType(document: ManifestDocument): ManifestMediaType {
+  return document.manifests ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
+}
+
+function checkShape(document: ManifestDocument, mediaType: ManifestMediaType, isIndex: boolean) {
+  if (mediaType === MEDIA_TYPE.ociArtifact) return;
+  if (document.schemaVersion !== 2) throw invalid('schemaVersion must be 2');
+  if (isIndex) {
+    if (!document.manifests) throw invalid('an index needs the field manifests');
+    return;
+  }
+  if (!document.config) throw invalid('an image manifest needs the field config');
+  if (!document.layers) throw invalid('an image manifest needs the field layers');
+}
+
+function digestsOf(descriptors: readonly Descriptor[]): Digest[] {
+  return [...new Set(descriptors.map((descriptor) => descriptor.digest))];
+}
+
+function invalid(message: string, cause?: unknown): OciError {
+  return new OciError('MANIFEST_INVALID', { message: `manifest invalid: ${message}`, cause });
+}

@@ -1,0 +1,64 @@
+/** No object has this key. */
+export class ObjectNotFound extends Error {
+  override readonly name = 'ObjectNotFound';
+  constructor(key: string, options?: ErrorOptions) {
+    super(`no object ${key}`, options);
+  }
+}
+
+/** The store has no room left. */
+export class StoreFull extends Error {
+  override readonly name = 'StoreFull';
+}
+
+/** The store can't be reached, or failed otherwise. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
+export interface StoredObject {
+  readonly key: string;
+  /** When it was last written to, ms since 1970. */
+  readonly modifiedMs: number;
+}
+
+/**
+ * Writes one object. `write` may be called again before it resolves; the order of calls is the order of bytes.
+ * After an error the writer is spent: call `abort`. `abort` after `close` is harmless, so that it fits a `finally`.
+ */
+export interface ObjectWriter {
+  /**
+   * Appends `bytes`, which belong to the writer until the promise resolves.
+   * @throws StoreFull, StoreUnavailable
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when every byte, and the object's name, would survive a power cut. @throws StoreFull, StoreUnavailable */
+  close(): Promise<void>;
+  /** Leaves nothing behind. Never throws. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Bytes under keys. An object appears whole, under a new key, and never changes after; it is named by rows in the
+ * metadata, so nothing here is the truth about what exists.
+ * Drivers: file/ (a directory), s3/. Each passes test/contract/blob-store.ts.
+ */
+export interface BlobStore {
+  /** Starts an object. The key must be new. @throws StoreFull, StoreUnavailable */
+  create(key: string): Promise<ObjectWriter>;
+  /**
+   * The bytes `start` (inclusive) to `end` (exclusive) of an object. Each chunk is valid until the next one is
+   * asked for; the reader may then use its memory again. Ending the iteration early frees everything.
+   * @throws ObjectNotFound, StoreUnavailable (also when the object is shorter than `end`)
+   */
+  read(key: string, start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Deletes objects; those that don't exist count as deleted. @throws StoreUnavailable */
+  delete(keys: readonly string[]): Promise<void>;
+  /** Every object below the prefix of segments, in no order. */
+  list(): AsyncIterable<StoredObject>;
+  /**
+   * Ties the store to a registry: an empty store takes the id, any other must have it.
+   * @returns the id that the store carries now.
+   */
+  claim(registryId: string): Promise<string>;
+}

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const START_TIMEOUT_MS = 60_000;
+
+/** One line of the server's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** The built server as a process of its own, on free ports of 127.0.0.1. */
+export interface ServerProcess {
+  /** http://127.0.0.1:PORT */
+  readonly url: string;
+  /** host:port, as image references want it. */
+  readonly host: string;
+  readonly managementUrl: string;
+  readonly pid: number;
+  /** Every log line so far. */
+  readonly log: readonly LogLine[];
+  readonly stderr: readonly string[];
+  /** SIGTERM, then waits. @returns the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL, then waits. */
+  kill(): Promise<void>;
+  /** The value of a counter or gauge without labels, from /metrics. */
+  metric(name: string): Promise<number>;
+}
+
+/** Starts `dist/main.js` (run `npm run build` first). Stop it in a hook: a process that is left fails no test. */
+export async function startServer(
+  environment: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build`);
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      HTTP_PORT: '0',
+      MGMT_HTTP_PORT: '0',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: LogLine[] = [];
+  const stderr: string[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => stderr.push(line));
+  const listening = await firstListening(child, log, stderr);
+  const url = String(listening['url']);
+  const managementUrl = String(listening['managementUrl']);
+  return {
+    url,
+    host: new URL(url).host,
+    managementUrl,
+    pid: child.pid ?? 0,
+    log,
+    stderr,
+    stop: () => end(child, 'SIGTERM'),
+    kill: async () => void (await end(child, 'SIGKILL')),
+    metric: (name) => readMetric(managementUrl, name),
+  };
+}
+
+function firstListening(
+  child: ChildProcess,
+  log: LogLine[],
+  stderr: readonly string[],
+): Promise<LogLine> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) =>
+      reject(new Error(`the server ${why}\n${log.map((l) => JSON.stringify(l)).join('\n')}\n${stderr.join('\n')}`));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail('did not listen in time');
+    }, START_TIMEOUT_MS);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      fail(`ended with code ${code}`);
+    });
+    if (!child.stdout) throw new Error('no standard output');
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const entry = parseLine(line);
+      log.push(entry);
+      if (entry['msg'] !== 'listening') return;
+      clearTimeout(timer);
+      resolve(entry);
+    });
+  });
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? { ...value } : { text: line };
+  } catch {
+    return { text: line };
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+  return child.exitCode;
+}
+
+async function readMetric(managementUrl: string, name: string): Promise<number> {
+  const text = await (await fetch(`${managementUrl}/metrics`)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+  if (!line) throw new Error(`no metric ${name}`);
+  return Number(line.slice(name.length + 1));
+}
