@@ -14,6 +14,9 @@ function newestSourceMs() {
 
 if (existsSync(sources) && (!existsSync(built) || statSync(built).mtimeMs < newestSourceMs())) {
   console.log('Building Pier One …');
-  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: fileURLToPath(root), stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
+    cwd: fileURLToPath(root),
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -27,15 +27,32 @@ const boolean = z.enum(['true', 'false'], 'true or false').transform((text) => t
 const text = z.string().min(1, 'a text that is not empty');
 const databaseUrl = z
   .string()
-  .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url), 'a URL such as postgresql://user:password@host:5432/pierone');
+  .refine(
+    (url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url),
+    'a URL such as postgresql://user:password@host:5432/pierone',
+  );
 const subname = z
   .string()
-  .regex(/^\/\/[^/?#\s]+\/[^/?#\s]+(\?[^#\s]*)?$/, 'of the form //host:port/database, as in //localhost:5432/pierone');
+  .regex(
+    /^\/\/[^/?#\s]+\/[^/?#\s]+(\?[^#\s]*)?$/,
+    'of the form //host:port/database, as in //localhost:5432/pierone',
+  );
 const tagPatterns = z
   .string()
-  .regex(/^[a-zA-Z0-9_.*-]*(,[a-zA-Z0-9_.*-]+)*$/, 'a comma-separated list of tag names, in which * stands for any characters')
-  .refine((list) => !list.split(',').includes('latest'), 'a list without latest, which always means the newest immutable tag')
+  .regex(
+    /^[a-zA-Z0-9_.*-]*(,[a-zA-Z0-9_.*-]+)*$/,
+    'a comma-separated list of tag names, in which * stands for any characters',
+  )
+  .refine(
+    (list) => !list.split(',').includes('latest'),
+    'a list without latest, which always means the newest immutable tag',
+  )
   .transform((list) => list.split(',').filter((pattern) => pattern !== ''));
+
+/** Widens the type of a setting that has no default. */
+function orUnset(value: string): string | undefined {
+  return value;
+}
 
 function setting<T>(
   schema: z.ZodType<T, string>,
@@ -47,27 +64,104 @@ function setting<T>(
 }
 
 const SETTINGS = {
-  HTTP_HOST: setting(text, '127.0.0.1', 'Address to listen on. Other addresses than loopback need HTTP_ALLOW_UNPROTECTED=true, since nothing is protected yet.'),
-  HTTP_PORT: setting(integer(0, 65535), '8080', 'Port to listen on; 0 takes a free one and prints it.'),
-  HTTP_ALLOW_UNPROTECTED: setting(boolean, 'false', 'Listen on any address although everyone who reaches it may pull and push.'),
-  HTTP_IDLE_TIMEOUT: setting(integer(1, 3600), '60', 'Seconds without a byte after which a transfer is cut.'),
+  HTTP_HOST: setting(
+    text,
+    '127.0.0.1',
+    'Address to listen on. Other addresses than loopback need HTTP_ALLOW_UNPROTECTED=true, since nothing is protected yet.',
+  ),
+  HTTP_PORT: setting(
+    integer(0, 65535),
+    '8080',
+    'Port to listen on; 0 takes a free one and prints it.',
+  ),
+  HTTP_ALLOW_UNPROTECTED: setting(
+    boolean,
+    'false',
+    'Listen on any address although everyone who reaches it may pull and push.',
+  ),
+  HTTP_IDLE_TIMEOUT: setting(
+    integer(1, 3600),
+    '60',
+    'Seconds without a byte after which a transfer is cut.',
+  ),
   MGMT_HTTP_HOST: setting(text, '127.0.0.1', 'Address of the management port.'),
-  MGMT_HTTP_PORT: setting(integer(0, 65535), '7979', 'Port of Prometheus metrics (/metrics); 0 takes a free one and prints it.'),
-  DATABASE_URL: setting(databaseUrl.optional(), undefined, 'PostgreSQL to use. Neither this nor DB_SUBNAME: an embedded PostgreSQL in STORAGE_DIRECTORY.'),
-  DB_SUBNAME: setting(subname.optional(), undefined, 'PostgreSQL to use, in the form //host:port/database; with DB_USER and DB_PASSWORD.'),
+  MGMT_HTTP_PORT: setting(
+    integer(0, 65535),
+    '7979',
+    'Port of Prometheus metrics (/metrics); 0 takes a free one and prints it.',
+  ),
+  DATABASE_URL: setting(
+    databaseUrl.transform(orUnset),
+    undefined,
+    'PostgreSQL to use. Neither this nor DB_SUBNAME: an embedded PostgreSQL in STORAGE_DIRECTORY.',
+  ),
+  DB_SUBNAME: setting(
+    subname.transform(orUnset),
+    undefined,
+    'PostgreSQL to use, in the form //host:port/database; with DB_USER and DB_PASSWORD.',
+  ),
   DB_USER: setting(text, 'postgres', 'User for DB_SUBNAME.'),
   DB_PASSWORD: setting(z.string(), 'postgres', 'Password for DB_SUBNAME.'),
-  DB_MAX_POOL: setting(integer(2, 1000), '10', 'Most connections to PostgreSQL, besides one for locks.'),
-  STORAGE_DIRECTORY: setting(text, 'data', 'Directory of the layers, and of the embedded PostgreSQL. Several processes may share it.'),
-  MUTABLE_TAGS: setting(tagPatterns, '*-SNAPSHOT', 'Tags that may be overwritten: names, comma-separated, * stands for any characters. What a tag may do is fixed when it is created.'),
-  MANIFEST_MAX_BYTES: setting(integer(1024, 64 * MIB), String(4 * MIB), 'Largest manifest that is accepted.'),
-  UPLOAD_EXPIRATION_HOURS: setting(integer(1, 8760), '168', 'Hours after which an unfinished upload that got no byte is removed.'),
-  SWEEP_GRACE_HOURS: setting(integer(0, 8760), '24', 'Hours that stored bytes which nothing names any more are kept.'),
-  WORKER_THREADS: setting(integer(1, 256), String(Math.max(2, availableParallelism())), 'Threads that hash and write pushed layers.', 'number of cores, at least 2'),
-  BUFFER_MEMORY_MIB: setting(integer(4, 65536), '64', 'Memory for bytes on their way from clients to the store, in MiB, for all uploads together.'),
+  DB_MAX_POOL: setting(
+    integer(2, 1000),
+    '10',
+    'Most connections to PostgreSQL, besides one for locks.',
+  ),
+  STORAGE_DIRECTORY: setting(
+    text,
+    'data',
+    'Directory of the layers, and of the embedded PostgreSQL. Several processes may share it.',
+  ),
+  MUTABLE_TAGS: setting(
+    tagPatterns,
+    '*-SNAPSHOT',
+    'Tags that may be overwritten: names, comma-separated, * stands for any characters. What a tag may do is fixed when it is created.',
+  ),
+  MANIFEST_MAX_BYTES: setting(
+    integer(1024, 64 * MIB),
+    String(4 * MIB),
+    'Largest manifest that is accepted.',
+  ),
+  UPLOAD_EXPIRATION_HOURS: setting(
+    integer(1, 8760),
+    '168',
+    'Hours after which an unfinished upload that got no byte is removed.',
+  ),
+  SWEEP_GRACE_HOURS: setting(
+    integer(0, 8760),
+    '24',
+    'Hours that stored bytes which nothing names any more are kept.',
+  ),
+  SWEEP_INTERVAL: setting(
+    integer(1, 86_400),
+    '3600',
+    'Seconds between two sweeps that remove expired uploads and what nothing names.',
+  ),
+  WORKER_THREADS: setting(
+    integer(1, 256),
+    String(Math.max(2, availableParallelism())),
+    'Threads that hash and write pushed layers.',
+    'number of cores, at least 2',
+  ),
+  BUFFER_MEMORY_MIB: setting(
+    integer(4, 65536),
+    '64',
+    'Memory for bytes on their way from clients to the store, in MiB, for all uploads together.',
+  ),
   BUFFER_MEMORY_PER_UPLOAD_MIB: setting(integer(2, 1024), '8', 'The same for one upload.'),
-  SHUTDOWN_TIMEOUT: setting(integer(0, 3600), '25', 'Seconds that running requests get to end after SIGTERM or Ctrl-C; a second signal ends at once.'),
-  SYSTEM_LOG_LEVEL: setting(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'one of trace, debug, info, warn, error, fatal'), 'info', 'Least severity that is logged.'),
+  SHUTDOWN_TIMEOUT: setting(
+    integer(0, 3600),
+    '25',
+    'Seconds that running requests get to end after SIGTERM or Ctrl-C; a second signal ends at once.',
+  ),
+  SYSTEM_LOG_LEVEL: setting(
+    z.enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      'one of trace, debug, info, warn, error, fatal',
+    ),
+    'info',
+    'Least severity that is logged.',
+  ),
 } as const;
 
 type SettingName = keyof typeof SETTINGS;
@@ -92,6 +186,7 @@ export interface Config {
     readonly manifestMaxBytes: number;
     readonly uploadExpirationMs: number;
     readonly sweepGraceMs: number;
+    readonly sweepIntervalMs: number;
   };
   readonly workers: {
     readonly threads: number;
@@ -109,7 +204,9 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -120,13 +217,20 @@ export class ConfigError extends Error {
  * than the operator asked for, so they are errors until they are honoured.
  */
 const NOT_YET: Readonly<Record<string, string>> = {
-  HTTP_TOKENINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
-  TOKENINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
-  HTTP_IIDINFO_URL: 'access control is not built yet, and starting without it would leave everything open',
-  HTTP_TEAM_SERVICE_URL: 'access control is not built yet, and starting without it would leave everything open',
-  HTTP_KIO_URL: 'access control is not built yet, and starting without it would leave everything open',
-  HTTP_MAGNIFICENT_URL: 'access control is not built yet, and starting without it would leave everything open',
-  STORAGE_S3_BUCKET: 'S3 is not built yet, and the layers would be kept in STORAGE_DIRECTORY instead',
+  HTTP_TOKENINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  TOKENINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_IIDINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_TEAM_SERVICE_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_KIO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_MAGNIFICENT_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  STORAGE_S3_BUCKET:
+    'S3 is not built yet, and the layers would be kept in STORAGE_DIRECTORY instead',
 };
 
 /** Variables of the original that do nothing here, with the reason. */
@@ -156,8 +260,10 @@ const NOT_HONOURED: Readonly<Record<string, string>> = {
   API_CLAIR_CHECK_RESULT_QUEUE_REGION: 'there is no Clair integration',
   API_CLAIR_CHECK_RESULT_QUEUE_URL: 'there is no Clair integration',
   API_CLAIR_RECEIVER_THREAD_COUNT: 'there is no Clair integration',
-  AUDIT_LOG_BUCKET: 'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
-  AUDIT_LOG_FLUSH_MILLIS: 'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  AUDIT_LOG_BUCKET:
+    'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  AUDIT_LOG_FLUSH_MILLIS:
+    'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
   SYSTEM_STUPS_LOG_LEVEL: 'there is one log level: see SYSTEM_LOG_LEVEL',
   NREPL_ENABLED: 'there is no Clojure here',
   NREPL_PORT: 'there is no Clojure here',
@@ -179,7 +285,9 @@ export function readConfig(environment: Environment): Config {
   }
   if (!values || problems.length > 0) throw new ConfigError(problems);
   if (!values.HTTP_ALLOW_UNPROTECTED && !isLoopback(values.HTTP_HOST)) {
-    problems.push(`HTTP_HOST is ${values.HTTP_HOST}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`);
+    problems.push(
+      `HTTP_HOST is ${values.HTTP_HOST}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`,
+    );
   }
   if (values.BUFFER_MEMORY_PER_UPLOAD_MIB > values.BUFFER_MEMORY_MIB) {
     problems.push('BUFFER_MEMORY_PER_UPLOAD_MIB must be at most BUFFER_MEMORY_MIB');
@@ -195,7 +303,10 @@ function readValues(environment: Environment, problems: string[]): Values | unde
     if (given === undefined) continue;
     const result = schema.safeParse(given);
     if (result.success) values[name] = result.data;
-    else problems.push(`${name} must be ${result.error.issues[0]?.message}${secret(name) ? '' : `; it is "${given}"`}`);
+    else
+      problems.push(
+        `${name} must be ${result.error.issues[0]?.message}${secret(name) ? '' : `; it is "${given}"`}`,
+      );
   }
   // Each name was read by its own schema above; only the compiler can't follow the loop.
   return problems.length === 0 ? (values as Values) : undefined;
@@ -235,6 +346,7 @@ function toConfig(values: Values, notices: string[]): Config {
       manifestMaxBytes: values.MANIFEST_MAX_BYTES,
       uploadExpirationMs: values.UPLOAD_EXPIRATION_HOURS * 3_600_000,
       sweepGraceMs: values.SWEEP_GRACE_HOURS * 3_600_000,
+      sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
     },
     workers: {
       threads: values.WORKER_THREADS,

@@ -15,10 +15,14 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, registers: [registry] });
   return {
     uploadedBytes: counter('pierone_uploaded_bytes_total', 'Bytes of layers received from clients'),
-    rereadBytes: counter('pierone_reread_bytes_total', 'Bytes read back from the store to verify a digest'),
+    rereadBytes: counter(
+      'pierone_reread_bytes_total',
+      'Bytes read back from the store to verify a digest',
+    ),
     downloadedBytes: counter('pierone_downloaded_bytes_total', 'Bytes of layers sent to clients'),
     activeAppends: new Gauge({
       name: 'pierone_active_appends',

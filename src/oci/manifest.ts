@@ -6,8 +6,8 @@ import {
   isIndexMediaType,
   isManifestMediaType,
   isNonDistributable,
-  MEDIA_TYPE,
   type ManifestMediaType,
+  MEDIA_TYPE,
   SCHEMA1,
 } from './media-type.ts';
 

@@ -70,7 +70,11 @@ function firstListening(
 ): Promise<LogLine> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) =>
-      reject(new Error(`the server ${why}\n${log.map((l) => JSON.stringify(l)).join('\n')}\n${stderr.join('\n')}`));
+      reject(
+        new Error(
+          `the server ${why}\n${log.map((l) => JSON.stringify(l)).join('\n')}\n${stderr.join('\n')}`,
+        ),
+      );
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       fail('did not listen in time');

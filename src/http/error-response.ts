@@ -1,0 +1,38 @@
+import type { Log } from '../log.ts';
+import { OciError } from '../oci/error.ts';
+import { toOciError } from '../registry/translate-error.ts';
+import type { Answer, Exchange } from './exchange.ts';
+
+/** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. */
+export function sendError(exchange: Exchange, error: unknown, requestId: string, log: Log): void {
+  const ociError = toOciError(error);
+  logError(exchange, ociError, requestId, log);
+  exchange.send(errorAnswer(ociError, requestId));
+}
+
+/** The body is the distribution spec's: `{"errors": [{code, message, detail}]}`. */
+export function errorAnswer(error: OciError, requestId: string): Answer {
+  const { code, message, detail } = error;
+  return {
+    status: error.status,
+    headers: {
+      'Content-Type': 'application/json',
+      'Docker-Distribution-Api-Version': 'registry/2.0',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+      ...error.headers,
+    },
+    body: JSON.stringify({
+      errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }],
+    }),
+  };
+}
+
+function logError(exchange: Exchange, error: OciError, requestId: string, log: Log): void {
+  const { method, path } = exchange;
+  const { code, status } = error;
+  const line = { requestId, method, path, status, code, remoteAddress: exchange.remoteAddress };
+  if (!exchange.isOpen) log.debug(line, 'the client went away');
+  else if (status >= 500) log.error({ ...line, err: error.cause ?? error }, error.message);
+  else log.debug(line, error.message);
+}

@@ -1,0 +1,114 @@
+import { OciError } from '../../oci/error.ts';
+import { LATEST, parseReference, parseTag, type Reference, type Tag } from '../../oci/reference.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
+import type { FoundManifest } from '../../registry/manifests.ts';
+import type { Context } from '../registry-handler.ts';
+import { API_VERSION, etagOf, matchesEtag, methodNotAllowed } from './answers.ts';
+
+/** end-3 and end-7: manifests by tag and by digest. */
+export async function handleManifest(
+  context: Context,
+  repository: RepositoryName,
+  reference: string,
+): Promise<void> {
+  switch (context.exchange.method) {
+    case 'GET':
+    case 'HEAD':
+      return getManifest(context, repository, readReference(reference));
+    case 'PUT':
+      return putManifest(context, repository, readReference(reference));
+    case 'DELETE':
+      throw methodNotAllowed(
+        context,
+        'GET, HEAD, PUT',
+        'manifests and tags are never deleted, so that every deployment can be traced',
+      );
+    default:
+      throw methodNotAllowed(context, 'GET, HEAD, PUT');
+  }
+}
+
+async function getManifest(context: Context, repository: RepositoryName, reference: Reference) {
+  const { exchange, parts } = context;
+  const manifest = await parts.manifests.find(repository, reference);
+  const headers = {
+    ...API_VERSION,
+    'Content-Type': manifest.mediaType,
+    'Docker-Content-Digest': manifest.digest,
+    ...cachingHeaders(reference, manifest),
+  };
+  if (matchesEtag(exchange.header('if-none-match'), manifest.digest)) {
+    exchange.send({ status: 304, headers });
+  } else exchange.send({ status: 200, headers, body: manifest.bytes });
+}
+
+function cachingHeaders(reference: Reference, { digest, isFixed }: FoundManifest) {
+  if (reference.kind === 'digest') {
+    return { ETag: etagOf(digest), 'Cache-Control': 'max-age=31536000, immutable' };
+  }
+  const isLatest = reference.tag === LATEST;
+  return isFixed && !isLatest
+    ? { ETag: etagOf(digest), 'Cache-Control': 'no-cache' }
+    : { 'Cache-Control': 'no-store' };
+}
+
+async function putManifest(context: Context, repository: RepositoryName, reference: Reference) {
+  const { exchange, parts, principal } = context;
+  const bytes = await exchange.body?.readAll(parts.manifestMaxBytes);
+  if (bytes === 'cut') return;
+  if (bytes === 'too-large') {
+    throw new OciError('SIZE_INVALID', {
+      status: 413,
+      message: `the manifest is larger than the ${parts.manifestMaxBytes} bytes that are accepted`,
+    });
+  }
+  const tags = readTags(exchange.query);
+  const contentType = exchange.header('content-type');
+  const body = bytes ?? new Uint8Array(0);
+  const pushed = await parts.manifests.push(
+    repository,
+    reference,
+    tags,
+    body,
+    contentType,
+    principal,
+  );
+  exchange.send({
+    status: 201,
+    headers: {
+      ...API_VERSION,
+      Location: `/v2/${repository}/manifests/${pushed.digest}`,
+      'Docker-Content-Digest': pushed.digest,
+      ...(pushed.subject ? { 'OCI-Subject': pushed.subject } : {}),
+      ...(tags.length > 0 ? { 'OCI-Tag': tags.join(', ') } : {}),
+    },
+  });
+}
+
+function readReference(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference) return reference;
+  if (text.includes(':')) {
+    throw new OciError('DIGEST_INVALID', {
+      message: 'invalid digest: write sha256: and 64, or sha512: and 128, lower-case hex digits',
+    });
+  }
+  throw invalidTag();
+}
+
+/** The parameters `tag` (end-7b): more tags for the same manifest. */
+function readTags(query: string): Tag[] {
+  if (query === '') return [];
+  return new URLSearchParams(query).getAll('tag').map((text) => {
+    const tag = parseTag(text);
+    if (tag === undefined) throw invalidTag();
+    return tag;
+  });
+}
+
+function invalidTag(): OciError {
+  return new OciError('TAG_INVALID', {
+    status: 400,
+    message: 'invalid tag: up to 128 letters, digits, and . _ -, the first being no . or -',
+  });
+}

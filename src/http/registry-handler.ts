@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { OciError } from '../oci/error.ts';
+import { ANONYMOUS, type Principal } from '../oci/principal.ts';
+import {
+  explainRepositoryName,
+  parseRepositoryName,
+  type RepositoryName,
+} from '../oci/repository-name.ts';
+import type { Blobs } from '../registry/blobs.ts';
+import type { Manifests } from '../registry/manifests.ts';
+import type { Uploads } from '../registry/uploads.ts';
+import { sendError } from './error-response.ts';
+import type { Exchange, Handler } from './exchange.ts';
+import { handleBase } from './handlers/base.ts';
+import { handleBlob } from './handlers/blob.ts';
+import { handleCatalog } from './handlers/catalog.ts';
+import { handleManifest } from './handlers/manifest.ts';
+import { handleReferrers } from './handlers/referrers.ts';
+import { handleTags } from './handlers/tags.ts';
+import { handleUpload, handleUploads } from './handlers/uploads.ts';
+import { matchRoute, type Route } from './routes.ts';
+
+/** What handlers work with. */
+export interface RegistryParts {
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+  readonly manifests: Manifests;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly manifestMaxBytes: number;
+}
+
+/** One request, as handlers see it. */
+export interface Context {
+  readonly exchange: Exchange;
+  readonly parts: RegistryParts;
+  readonly principal: Principal;
+}
+
+/** Answers every request: finds the handler, and turns what it throws into an answer. */
+export function registryHandler(parts: RegistryParts): Handler {
+  const prefix = randomUUID().slice(0, 8);
+  let count = 0;
+  return (exchange) => {
+    dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
+      count += 1;
+      const requestId = exchange.header('x-request-id')?.slice(0, 128) ?? `${prefix}-${count}`;
+      sendError(exchange, error, requestId, parts.log);
+    });
+  };
+}
+
+async function dispatch(context: Context): Promise<void> {
+  const { method, path } = context.exchange;
+  const route = matchRoute(path);
+  if (!route) {
+    throw new OciError('UNSUPPORTED', { status: 404, message: `${method} ${path} not found` });
+  }
+  await handle(context, route);
+}
+
+function handle(context: Context, route: Route): Promise<void> {
+  switch (route.kind) {
+    case 'base':
+      return handleBase(context);
+    case 'catalog':
+      return handleCatalog(context);
+    case 'uploads':
+      return handleUploads(context, repositoryOf(route.name));
+    case 'upload':
+      return handleUpload(context, repositoryOf(route.name), route.id);
+    case 'blob':
+      return handleBlob(context, repositoryOf(route.name), route.digest);
+    case 'manifest':
+      return handleManifest(context, repositoryOf(route.name), route.reference);
+    case 'tags':
+      return handleTags(context, repositoryOf(route.name));
+    case 'referrers':
+      return handleReferrers(context, repositoryOf(route.name), route.digest);
+  }
+}
+
+function repositoryOf(name: string): RepositoryName {
+  const repository = parseRepositoryName(name);
+  if (repository !== undefined) return repository;
+  throw new OciError('NAME_INVALID', { message: explainRepositoryName(name), detail: { name } });
+}

@@ -1,0 +1,98 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { BodyEnd } from '../oci/byte-source.ts';
+import type { RequestBody } from './exchange.ts';
+
+/** A request body out of uWebSockets.js. Made in the request's callback: a body that nobody listens to is lost. */
+export class UwsBody implements RequestBody {
+  readonly announcedBytes: number | undefined;
+  readonly #response: HttpResponse;
+  /** What came before someone asked; one read of the socket at most, since the socket is paused until then. */
+  readonly #early: Uint8Array[] = [];
+  #sink: ((chunk: Uint8Array) => void) | undefined;
+  #onEnd: ((end: BodyEnd) => void) | undefined;
+  #end: BodyEnd | undefined;
+  #isPaused = true;
+  #isDropped = false;
+  lastProgressMs = Date.now();
+
+  constructor(response: HttpResponse, announcedBytes: number | undefined) {
+    this.announcedBytes = announcedBytes;
+    this.#response = response;
+    response.onData((chunk, isLast) => this.#receive(new Uint8Array(chunk), isLast));
+    response.pause();
+  }
+
+  /** Paused by its receiver, so that its sender is not to blame for the silence. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get isArriving(): boolean {
+    return this.#end === undefined;
+  }
+
+  deliverTo(sink: (chunk: Uint8Array) => void): Promise<BodyEnd> {
+    this.#sink = sink;
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+      this.resume();
+      for (const chunk of this.#early.splice(0)) sink(chunk);
+      if (this.#end) resolve(this.#end);
+    });
+  }
+
+  async readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
+    if ((this.announcedBytes ?? 0) > maxBytes) return 'too-large';
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    const end = await this.deliverTo((chunk) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) chunks.push(chunk.slice());
+    });
+    if (end === 'cut') return 'cut';
+    return bytes > maxBytes ? 'too-large' : Buffer.concat(chunks);
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#end) return;
+    this.#isPaused = true;
+    this.#response.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#end) return;
+    this.#isPaused = false;
+    this.lastProgressMs = Date.now();
+    this.#response.resume();
+  }
+
+  /** The connection is gone. */
+  cut(): void {
+    this.#finish('cut');
+  }
+
+  /**
+   * Nobody wants the rest: it is read and dropped, since a connection that is closed with unread bytes takes
+   * the answer with it.
+   */
+  drop(): void {
+    this.#isDropped = true;
+    this.#sink = undefined;
+    this.#early.length = 0;
+    this.resume();
+  }
+
+  #receive(chunk: Uint8Array, isLast: boolean): void {
+    this.lastProgressMs = Date.now();
+    if (chunk.length > 0 && !this.#isDropped) {
+      if (this.#sink) this.#sink(chunk);
+      else this.#early.push(chunk.slice());
+    }
+    if (isLast) this.#finish('complete');
+  }
+
+  #finish(end: BodyEnd): void {
+    this.#end ??= end;
+    this.#onEnd?.(this.#end);
+  }
+}

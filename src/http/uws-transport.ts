@@ -1,0 +1,249 @@
+import uWS, { type HttpRequest, type HttpResponse } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
+import {
+  type Answer,
+  type Exchange,
+  type Handler,
+  ListenError,
+  type RequestBody,
+  type Transport,
+  type TransportOptions,
+} from './exchange.ts';
+import { UwsBody } from './uws-body.ts';
+
+// Both exist, and its types lack them.
+declare module 'uWebSockets.js' {
+  const LIBUS_LISTEN_EXCLUSIVE_PORT: number;
+  interface TemplatedApp {
+    listen(
+      host: string,
+      port: number,
+      options: number,
+      callback: (socket: uWS.us_listen_socket | false) => void,
+    ): TemplatedApp;
+  }
+}
+
+/**
+ * uWebSockets.js closes connections on which a body or a reader stalls for about 12 s, and can't be told otherwise.
+ * pause() and resume() re-arm that timer; our own idle time-out cuts clients instead.
+ */
+const REARM_MS = 4_000;
+
+/** Listens with uWebSockets.js. @throws ListenError */
+export async function listenUws(options: TransportOptions, handler: Handler): Promise<Transport> {
+  const running = new Set<UwsExchange>();
+  const idleWaiters: (() => void)[] = [];
+  const onEnd = (exchange: UwsExchange) => {
+    running.delete(exchange);
+    if (running.size === 0) for (const wake of idleWaiters.splice(0)) wake();
+  };
+  const app = uWS.App();
+  app.any('/*', (response, request) => {
+    const exchange = new UwsExchange(response, request, onEnd);
+    running.add(exchange);
+    handler(exchange);
+  });
+  const socket = await listen(app, options);
+  const rearm = setInterval(() => {
+    const nowMs = Date.now();
+    for (const exchange of running) exchange.rearm(nowMs, options.idleTimeoutMs);
+  }, REARM_MS);
+  rearm.unref();
+  let isAccepting = true;
+  return {
+    port: uWS.us_socket_local_port(socket),
+    stopAccepting() {
+      if (isAccepting) uWS.us_listen_socket_close(socket);
+      isAccepting = false;
+    },
+    idle: () =>
+      running.size === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve)),
+    close() {
+      clearInterval(rearm);
+      app.close();
+    },
+  };
+}
+
+function listen(app: uWS.TemplatedApp, { host, port }: TransportOptions) {
+  return new Promise<uWS.us_listen_socket>((resolve, reject) => {
+    app.listen(host, port, uWS.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+      if (socket) resolve(socket);
+      else
+        reject(
+          new ListenError(
+            `can't listen on ${host} port ${port}: it is in use, or not an address of this machine`,
+          ),
+        );
+    });
+  });
+}
+
+class UwsExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly body: RequestBody | undefined;
+  readonly #response: HttpResponse;
+  readonly #headers = new Map<string, string>();
+  readonly #body: UwsBody | undefined;
+  readonly #onEnd: (exchange: UwsExchange) => void;
+  #isAnswered = false;
+  /** The client hung up. */
+  #isGone = false;
+  /** No more may be asked of the response object. */
+  #isEnded = false;
+  #onGone: (() => void) | undefined;
+  #lastProgressMs = Date.now();
+
+  /** Takes from the request what it needs: after this call uWebSockets.js uses the object for the next one. */
+  constructor(
+    response: HttpResponse,
+    request: HttpRequest,
+    onEnd: (exchange: UwsExchange) => void,
+  ) {
+    this.#response = response;
+    this.#onEnd = onEnd;
+    this.method = request.getMethod().toUpperCase();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? '';
+    request.forEach((name, value) => this.#headers.set(name, value));
+    response.onAborted(() => this.#gone());
+    this.#body = this.#hasBody() ? new UwsBody(response, this.#announcedBytes()) : undefined;
+    this.body = this.#body;
+  }
+
+  get remoteAddress(): string {
+    return this.#isEnded ? '' : Buffer.from(this.#response.getRemoteAddressAsText()).toString();
+  }
+
+  get isOpen(): boolean {
+    return !this.#isGone && !this.#isAnswered;
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers.get(name);
+  }
+
+  send(answer: Answer): void {
+    if (!this.isOpen) return;
+    this.#isAnswered = true;
+    this.#body?.drop();
+    const { body = '' } = answer;
+    this.#response.cork(() => {
+      this.#writeHead(answer);
+      if (this.method === 'HEAD') {
+        if (answer.headers['Content-Length'] === undefined) {
+          this.#response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+        }
+        this.#response.endWithoutBody();
+      } else if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
+      else this.#response.end(body);
+    });
+    this.#done();
+  }
+
+  async stream(
+    answer: Answer,
+    lengthBytes: number,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<number> {
+    let sentBytes = 0;
+    try {
+      for await (const chunk of chunks) {
+        if (this.#isGone) break;
+        if (!this.#isAnswered) {
+          this.#isAnswered = true;
+          this.#body?.drop();
+          this.#response.cork(() => this.#writeHead(answer));
+        }
+        await this.#write(chunk, lengthBytes);
+        sentBytes += chunk.length;
+      }
+    } catch (error) {
+      // Before the head went out, the caller can still answer; after it, only a cut tells the client.
+      if (this.#isAnswered) this.#cut();
+      throw error;
+    }
+    if (this.isOpen) this.send(answer);
+    return sentBytes;
+  }
+
+  /** Keeps uWebSockets.js from closing the connection, unless nothing moved for too long. */
+  rearm(nowMs: number, idleTimeoutMs: number): void {
+    const lastMs = Math.max(this.#lastProgressMs, this.#body?.lastProgressMs ?? 0);
+    const isTransfer = this.#body?.isArriving || this.#onGone !== undefined;
+    if (this.#isEnded || !isTransfer || this.#body?.isPaused) return;
+    if (nowMs - lastMs > idleTimeoutMs) this.#cut();
+    else {
+      this.#response.pause();
+      this.#response.resume();
+    }
+  }
+
+  /** Writes one chunk; resolves when it is with the kernel, or the client is gone. */
+  #write(chunk: Uint8Array, lengthBytes: number): Promise<void> {
+    const response = this.#response;
+    const begin = response.getWriteOffset();
+    let isOk = false;
+    let isLast = false;
+    response.cork(() => {
+      [isOk, isLast] = response.tryEnd(chunk, lengthBytes);
+    });
+    this.#lastProgressMs = Date.now();
+    if (isLast) this.#done();
+    if (isOk || isLast) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#onGone = undefined;
+        resolve();
+      };
+      this.#onGone = done;
+      response.onWritable((offset) => {
+        this.#lastProgressMs = Date.now();
+        const [isWritten, isLast] = response.tryEnd(chunk.subarray(offset - begin), lengthBytes);
+        if (isLast) this.#done();
+        if (isWritten || isLast) done();
+        return isWritten;
+      });
+    });
+  }
+
+  #writeHead({ status, headers }: Answer): void {
+    this.#response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+    for (const name in headers) {
+      const value = headers[name];
+      if (value !== undefined && (name !== 'Content-Length' || this.method === 'HEAD')) {
+        this.#response.writeHeader(name, value);
+      }
+    }
+  }
+
+  #hasBody(): boolean {
+    return this.#headers.has('transfer-encoding') || (this.#announcedBytes() ?? 0) > 0;
+  }
+
+  #announcedBytes(): number | undefined {
+    const length = this.#headers.get('content-length');
+    return length === undefined ? undefined : Number(length);
+  }
+
+  #cut(): void {
+    if (!this.#isEnded) this.#response.close();
+  }
+
+  #gone(): void {
+    this.#isGone = true;
+    this.#body?.cut();
+    this.#onGone?.();
+    this.#done();
+  }
+
+  /** The answer is out, or there is nobody to answer: the response object must not be touched any more. */
+  #done(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#onEnd(this);
+  }
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+import { ConfigError, describeSettings, readConfig } from './config.ts';
+import { ListenError } from './http/exchange.ts';
+import { createLog, type Log } from './log.ts';
+import { MetadataUnavailable } from './meta/metadata-store.ts';
+import { EmbeddedPostgresError } from './meta/pg/embedded.ts';
+import { type Server, StartError, startServer } from './server.ts';
+import { StoreFull, StoreUnavailable } from './storage/blob-store.ts';
+import { welcome } from './welcome.ts';
+
+/** Errors that an operator can do something about: their sentence is enough. */
+const OPERATOR_ERRORS = [
+  ConfigError,
+  EmbeddedPostgresError,
+  ListenError,
+  MetadataUnavailable,
+  StartError,
+  StoreFull,
+  StoreUnavailable,
+];
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(help());
+    return;
+  }
+  if (args.length > 0) {
+    throw new StartError(
+      `There is no option ${args[0]}: settings are environment variables, see pierone --help.`,
+    );
+  }
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  for (const notice of config.notices) log.warn(notice);
+  const stopping = onStopSignal();
+  const server = await startServer(config, log);
+  log.info({ url: server.url, managementUrl: server.managementUrl }, 'listening');
+  process.stderr.write(welcome(server, config));
+  log.info({ signal: await stopping }, 'ending; a second signal ends at once');
+  await stop(server, log);
+}
+
+/** Resolves with the first signal. A second one ends the process at once. */
+function onStopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+async function stop(server: Server, log: Log): Promise<void> {
+  await server.close();
+  log.info('ended');
+}
+
+function help(): string {
+  const rows = describeSettings().map(({ name, fallback, description }) => {
+    const value = fallback === '' ? '' : ` (default ${fallback})`;
+    return `  ${name}${value}\n      ${description}`;
+  });
+  return [
+    'Usage: pierone',
+    '',
+    'Runs the Pier One registry. Ctrl-C or SIGTERM ends it. Settings are environment variables:',
+    '',
+    ...rows,
+    '',
+    'Exit codes: 0 ended by a signal; 1 it could not start, or a second signal ended it.',
+    '',
+  ].join('\n');
+}
+
+try {
+  await main(process.argv.slice(2));
+  process.exit(0);
+} catch (error) {
+  const isExpected = OPERATOR_ERRORS.some((type) => error instanceof type);
+  const text = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error);
+  process.stderr.write(`pierone: ${text}\n`);
+  process.exit(1);
+}

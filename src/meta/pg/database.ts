@@ -1,0 +1,141 @@
+import pg from 'pg';
+import { MetadataUnavailable } from '../metadata-store.ts';
+import { isConnectionLost, isRetryable } from './sqlstate.ts';
+
+/** A statement with a name is prepared once a connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Rows of a statement; the row's type is what the statement's text selects. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]>;
+}
+
+export interface DatabaseOptions {
+  /** A libpq connection URL. */
+  readonly url: string;
+  readonly maxConnections: number;
+  /** Told of connections that die while idle. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 60_000;
+const MAX_ATTEMPTS = 5;
+
+/** Thrown inside a transaction to leave nothing of it; carries the result that the caller gets. */
+class Rollback<T> extends Error {
+  readonly result: T;
+
+  constructor(result: T) {
+    super('rolled back');
+    this.result = result;
+  }
+}
+
+/** A pool of connections. Every error that means "no database" becomes MetadataUnavailable. */
+export class Database implements Queryable {
+  readonly #pool: pg.Pool;
+
+  constructor(options: DatabaseOptions) {
+    this.#pool = new pg.Pool({
+      ...connectionOptions(options.url),
+      max: options.maxConnections,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
+    });
+    this.#pool.on('error', options.onIdleError);
+  }
+
+  async query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    try {
+      return (await this.#pool.query<Row>({ ...statement, values })).rows;
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction (READ COMMITTED) and commits it. Deadlocks and serialization failures run it
+   * again. `work` may call `rollback` to end without a trace.
+   * @throws MetadataUnavailable, after which the transaction may have been committed or not
+   */
+  async transaction<T>(
+    work: (query: Queryable, rollback: (result: T) => never) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(work);
+      } catch (error) {
+        if (error instanceof Rollback) return error.result;
+        if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw translate(error);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #attempt<T>(work: (query: Queryable, rollback: (result: T) => never) => Promise<T>) {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    // Without a listener a connection that dies between two statements would end the process.
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const result = await work(onClient(client), (value) => {
+        throw new Rollback(value);
+      });
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      if (isConnectionLost(error)) broken = asError(error);
+      else await client.query('rollback').catch((failure: Error) => (broken = failure));
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+}
+
+export function connectionOptions(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    keepAlive: true,
+    application_name: 'pierone',
+  };
+}
+
+function onClient(client: pg.PoolClient): Queryable {
+  return {
+    async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) {
+      return (await client.query<Row>({ ...statement, values })).rows;
+    },
+  };
+}
+
+/** What an error of pg means to the rest of the program. */
+export function translate(error: unknown): unknown {
+  if (!isConnectionLost(error)) return error;
+  return new MetadataUnavailable(`PostgreSQL is unavailable: ${asError(error).message}`, {
+    cause: error,
+  });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import type { HeldLock, Locks } from '../metadata-store.ts';
+import { connectionOptions, translate } from './database.ts';
+
+/**
+ * Advisory locks on one dedicated connection: they end when the instance dies, and no transaction is held open
+ * while bytes flow. When the connection is lost all its locks are, which is why every commit that relies on one
+ * also compares what it expects.
+ */
+export class AdvisoryLocks implements Locks {
+  readonly #url: string;
+  readonly #onLost: (error: Error) => void;
+  /** Names held by this instance: PostgreSQL would grant them to the same connection again. */
+  readonly #held = new Set<string>();
+  #client: Promise<pg.Client> | undefined;
+
+  constructor(url: string, onLost: (error: Error) => void) {
+    this.#url = url;
+    this.#onLost = onLost;
+  }
+
+  async tryAcquire(name: string): Promise<HeldLock | undefined> {
+    if (this.#held.has(name)) return undefined;
+    this.#held.add(name);
+    try {
+      const client = await this.#connection();
+      if (await this.#ask(client, 'pg_try_advisory_lock', name))
+        return this.#heldLock(client, name);
+    } catch (error) {
+      this.#held.delete(name);
+      throw translate(error);
+    }
+    this.#held.delete(name);
+    return undefined;
+  }
+
+  async isHeld(name: string): Promise<boolean> {
+    if (this.#held.has(name)) return true;
+    const lock = await this.tryAcquire(name);
+    await lock?.release();
+    return lock === undefined;
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined);
+    this.#client = undefined;
+    await client?.end();
+  }
+
+  #heldLock(client: pg.Client, name: string): HeldLock {
+    let isReleased = false;
+    return {
+      release: async () => {
+        if (isReleased) return;
+        isReleased = true;
+        // An error here means a dead connection, and the lock has died with it.
+        await this.#ask(client, 'pg_advisory_unlock', name).catch(() => this.#drop(client));
+        this.#held.delete(name);
+      },
+    };
+  }
+
+  async #ask(client: pg.Client, call: string, name: string): Promise<boolean> {
+    const { rows } = await client.query<{ answer: boolean }>({
+      name: call,
+      text: `select ${call}($1::bigint) as answer`,
+      values: [lockKey(name)],
+    });
+    return rows[0]?.answer ?? false;
+  }
+
+  #connection(): Promise<pg.Client> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      ...connectionOptions(this.#url),
+      application_name: 'pierone-locks',
+    });
+    client.on('error', (error) => {
+      this.#drop(client);
+      this.#onLost(error);
+    });
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
+  }
+
+  #drop(client: pg.Client): void {
+    this.#client = undefined;
+    this.#held.clear();
+    client.end().catch(() => undefined);
+  }
+}
+
+/** 64 bits of the name's hash, as the signed decimal that bigint takes. */
+function lockKey(name: string): string {
+  return createHash('sha256').update(`pierone ${name}`).digest().readBigInt64BE().toString();
+}

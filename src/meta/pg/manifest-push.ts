@@ -1,0 +1,228 @@
+import type { Digest } from '../../oci/digest.ts';
+import { parseManifest } from '../../oci/manifest.ts';
+import { LATEST, type Tag } from '../../oci/reference.ts';
+import { decideTag, type Mutability, type TagDecision, type TagState } from '../../oci/tag-rule.ts';
+import type { ManifestPush, ManifestPushResult } from '../metadata-store.ts';
+import type { Database, Queryable } from './database.ts';
+import { lockRepository } from './repositories.ts';
+import { toDigest } from './rows.ts';
+
+const MISSING = {
+  name: 'manifest-missing',
+  text: `select wanted.digest from unnest($2::text[]) as wanted (digest)
+         where not exists (select from blob_links l where l.repository_id = $1 and l.digest = wanted.digest)
+         union
+         select wanted.digest from unnest($3::text[]) as wanted (digest)
+         where not exists (select from manifests m where m.repository_id = $1 and m.digest = wanted.digest)`,
+};
+const TAG = {
+  name: 'tag-state',
+  text: `select t.digest, t.mutability, m.bytes, m.media_type
+         from tags t join manifests m using (repository_id, digest)
+         where t.repository_id = $1 and t.name = $2`,
+};
+const LATEST_TAG = {
+  name: 'tag-state-latest',
+  text: `select t.digest, t.mutability, m.bytes, m.media_type
+         from tags t join manifests m using (repository_id, digest)
+         where t.repository_id = $1 and t.mutability = 'immutable'
+         order by t.created desc limit 1`,
+};
+const ADD_MANIFEST = {
+  name: 'manifest-add',
+  text: `insert into manifests (repository_id, digest, media_type, bytes, config_digest, subject, artifact_type,
+                                annotations, created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict do nothing
+         returning digest`,
+};
+const ADD_BLOBS = {
+  name: 'manifest-add-blobs',
+  text: 'insert into manifest_blobs (repository_id, manifest, blob) select $1, $2, unnest($3::text[])',
+};
+const ADD_CHILDREN = {
+  name: 'manifest-add-children',
+  text: 'insert into manifest_children (repository_id, manifest, child) select $1, $2, unnest($3::text[])',
+};
+const ADD_TAG = {
+  name: 'tag-add',
+  text: `insert into tags (repository_id, name, digest, mutability, created, created_by)
+         values ($1, $2, $3, $4, $5, $6)`,
+};
+const REPLACE_TAG = {
+  name: 'tag-replace',
+  text: `update tags set digest = $3, created = $4, created_by = $5 where repository_id = $1 and name = $2`,
+};
+const ADD_EVENT = {
+  name: 'tag-event-add',
+  text: `insert into tag_events (repository, tag, kind, digest, previous_digest, uid, realm)
+         values ($1, $2, $3, $4, $5, $6, $7)`,
+};
+const ADD_REFUSAL = {
+  name: 'tag-event-refused',
+  text: `insert into tag_events (repository, tag, kind, digest, previous_digest, uid, realm, reason)
+         values ($1, $2, 'refused', $3, $4, $5, $6, $7)
+         on conflict (repository, tag, digest, uid) where kind = 'refused' do update
+         set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp(),
+             reason = excluded.reason, previous_digest = excluded.previous_digest`,
+};
+
+interface TagRow {
+  digest: string;
+  mutability: Mutability;
+  bytes: Buffer;
+  media_type: string;
+}
+
+interface Decided {
+  readonly tag: Tag;
+  readonly current: TagState | undefined;
+  readonly decision: TagDecision;
+}
+
+interface Refused {
+  readonly tag: Tag;
+  readonly message: string;
+  readonly previous: Digest | undefined;
+}
+
+type Attempt =
+  | Exclude<ManifestPushResult, { kind: 'refused' }>
+  | { readonly kind: 'refused'; readonly refused: readonly Refused[] };
+
+/**
+ * The manifest PUT. Locks are taken in the order repository, blobs, manifest, tags. A refused push is rolled back
+ * as a whole; its events are committed after that, on their own.
+ */
+export async function pushManifest(
+  database: Database,
+  push: ManifestPush,
+  isMutableTag: (tag: Tag) => boolean,
+): Promise<ManifestPushResult> {
+  const attempt = await database.transaction<Attempt>(async (query, rollback) => {
+    const { id, lastTagged } = await lockRepository(query, push.repository, push.tags.length);
+    const missing = await findMissing(query, id, push);
+    if (missing.length > 0) return rollback({ kind: 'missing', digests: missing });
+    const decided = await decideTags(query, id, push, isMutableTag);
+    const refused = refusedOf(decided);
+    if (refused.length > 0) return rollback({ kind: 'refused', refused });
+    await addManifest(query, id, push);
+    await setTags(query, id, push, decided, lastTagged);
+    return { kind: 'stored' };
+  });
+  if (attempt.kind !== 'refused') return attempt;
+  await recordRefusals(database, push, attempt.refused);
+  return { kind: 'refused', refusals: attempt.refused };
+}
+
+async function findMissing(query: Queryable, id: string, push: ManifestPush): Promise<Digest[]> {
+  const { blobs, manifests } = push.manifest;
+  const rows = await query.query<{ digest: string }>(MISSING, [id, blobs, manifests]);
+  return rows.map((row) => toDigest(row.digest));
+}
+
+async function decideTags(
+  query: Queryable,
+  id: string,
+  push: ManifestPush,
+  isMutableTag: (tag: Tag) => boolean,
+): Promise<Decided[]> {
+  const decided: Decided[] = [];
+  const { digest, manifest } = push;
+  for (const tag of push.tags) {
+    const current = await findTagState(query, id, tag);
+    const { mediaType, members } = manifest;
+    const decision = decideTag({ tag, digest, mediaType, members }, current, isMutableTag);
+    decided.push({ tag, current, decision });
+  }
+  return decided;
+}
+
+async function findTagState(query: Queryable, id: string, tag: Tag): Promise<TagState | undefined> {
+  const [row] =
+    tag === LATEST
+      ? await query.query<TagRow>(LATEST_TAG, [id])
+      : await query.query<TagRow>(TAG, [id, tag]);
+  if (!row) return undefined;
+  const members =
+    row.mutability === 'append-only' ? parseManifest(row.bytes, row.media_type).members : [];
+  return { digest: toDigest(row.digest), mutability: row.mutability, members };
+}
+
+async function addManifest(query: Queryable, id: string, push: ManifestPush): Promise<void> {
+  const { digest, manifest } = push;
+  const added = await query.query(ADD_MANIFEST, [
+    id,
+    digest,
+    manifest.mediaType,
+    Buffer.from(push.bytes.buffer, push.bytes.byteOffset, push.bytes.byteLength),
+    manifest.config ?? null,
+    manifest.subject?.digest ?? null,
+    manifest.artifactType ?? null,
+    manifest.annotations ? JSON.stringify(manifest.annotations) : null,
+    push.principal.uid,
+  ]);
+  if (added.length === 0) return;
+  // Sorted, so that two pushes never wait for each other's rows in turn.
+  const { blobs, manifests } = manifest;
+  if (blobs.length > 0) await query.query(ADD_BLOBS, [id, digest, [...blobs].sort()]);
+  if (manifests.length > 0) await query.query(ADD_CHILDREN, [id, digest, [...manifests].sort()]);
+}
+
+async function setTags(
+  query: Queryable,
+  id: string,
+  push: ManifestPush,
+  decided: readonly Decided[],
+  lastTagged: Date,
+): Promise<void> {
+  for (const [index, { tag, current, decision }] of decided.entries()) {
+    const created = new Date(lastTagged.getTime() - (decided.length - 1 - index));
+    const { digest, principal } = push;
+    if (decision.kind === 'create') {
+      await query.query(ADD_TAG, [id, tag, digest, decision.mutability, created, principal.uid]);
+      await addEvent(query, push, tag, 'created', undefined);
+    } else if (decision.kind === 'replace') {
+      await query.query(REPLACE_TAG, [id, tag, digest, created, principal.uid]);
+      await addEvent(query, push, tag, 'replaced', current?.digest);
+    }
+  }
+}
+
+async function addEvent(
+  query: Queryable,
+  push: ManifestPush,
+  tag: Tag,
+  kind: 'created' | 'replaced',
+  previous: Digest | undefined,
+): Promise<void> {
+  const { repository, digest, principal } = push;
+  const values = [
+    repository,
+    tag,
+    kind,
+    digest,
+    previous ?? null,
+    principal.uid,
+    principal.realm ?? null,
+  ];
+  await query.query(ADD_EVENT, values);
+}
+
+function refusedOf(decided: readonly Decided[]): Refused[] {
+  return decided.flatMap(({ tag, current, decision }) =>
+    decision.kind === 'refuse'
+      ? [{ tag, message: decision.message, previous: current?.digest }]
+      : [],
+  );
+}
+
+async function recordRefusals(database: Database, push: ManifestPush, refused: readonly Refused[]) {
+  const { repository, digest, principal } = push;
+  await database.transaction(async (query) => {
+    for (const { tag, message, previous } of refused) {
+      const who = [principal.uid, principal.realm ?? null];
+      await query.query(ADD_REFUSAL, [repository, tag, digest, previous ?? null, ...who, message]);
+    }
+  });
+}

@@ -1,0 +1,123 @@
+import type { Digest } from '../../oci/digest.ts';
+import { LATEST, type Tag } from '../../oci/reference.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
+import type {
+  ManifestPush,
+  ManifestPushResult,
+  ManifestRecord,
+  ManifestRecords,
+  Page,
+  Referrer,
+  TagRecord,
+} from '../metadata-store.ts';
+import type { Database } from './database.ts';
+import { pushManifest } from './manifest-push.ts';
+import { repositoryExists } from './repositories.ts';
+import { toDigest, toMediaType } from './rows.ts';
+
+const FIND = {
+  name: 'manifest-find',
+  text: `select m.media_type, m.bytes from repositories r join manifests m on m.repository_id = r.id
+         where r.name = $1 and m.digest = $2`,
+};
+const FIND_TAG = {
+  name: 'tag-find',
+  text: `select t.digest, t.mutability = 'immutable' as is_immutable
+         from repositories r join tags t on t.repository_id = r.id
+         where r.name = $1 and t.name = $2`,
+};
+const FIND_LATEST = {
+  name: 'tag-find-latest',
+  text: `select t.digest, false as is_immutable from repositories r join tags t on t.repository_id = r.id
+         where r.name = $1 and t.mutability = 'immutable'
+         order by t.created desc limit 1`,
+};
+const LIST_TAGS = {
+  name: 'tag-list',
+  text: `select t.name from repositories r join tags t on t.repository_id = r.id
+         where r.name = $1 and ($2::text is null or t.name > $2)
+         order by t.name limit $3`,
+};
+const LIST_REFERRERS = {
+  name: 'referrer-list',
+  text: `select m.digest, m.media_type, length(m.bytes) as size, m.artifact_type, m.annotations
+         from repositories r join manifests m on m.repository_id = r.id
+         where r.name = $1 and m.subject = $2
+         order by m.created, m.digest`,
+};
+const LIST_REPOSITORIES = {
+  name: 'repository-list',
+  text: `select r.name from repositories r
+         where ($1::text is null or r.name > $1)
+           and exists (select from manifests m where m.repository_id = r.id)
+         order by r.name limit $2`,
+};
+
+interface TagRow {
+  digest: string;
+  is_immutable: boolean;
+}
+
+interface ReferrerRow {
+  digest: string;
+  media_type: string;
+  size: number;
+  artifact_type: string | null;
+  annotations: Record<string, string> | null;
+}
+
+export class PgManifestRecords implements ManifestRecords {
+  readonly #database: Database;
+  readonly #isMutableTag: (tag: Tag) => boolean;
+
+  constructor(database: Database, isMutableTag: (tag: Tag) => boolean) {
+    this.#database = database;
+    this.#isMutableTag = isMutableTag;
+  }
+
+  push(push: ManifestPush): Promise<ManifestPushResult> {
+    return pushManifest(this.#database, push, this.#isMutableTag);
+  }
+
+  async find(repository: RepositoryName, digest: Digest): Promise<ManifestRecord | undefined> {
+    const rows = await this.#database.query<{ media_type: string; bytes: Buffer }>(FIND, [
+      repository,
+      digest,
+    ]);
+    const row = rows[0];
+    return row && { digest, mediaType: toMediaType(row.media_type), bytes: row.bytes };
+  }
+
+  async findTag(repository: RepositoryName, tag: Tag): Promise<TagRecord | undefined> {
+    const [row] =
+      tag === LATEST
+        ? await this.#database.query<TagRow>(FIND_LATEST, [repository])
+        : await this.#database.query<TagRow>(FIND_TAG, [repository, tag]);
+    return row && { digest: toDigest(row.digest), isImmutable: row.is_immutable };
+  }
+
+  async listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined> {
+    const values = [repository, page.last ?? null, page.limit];
+    const rows = await this.#database.query<{ name: string }>(LIST_TAGS, values);
+    if (rows.length === 0 && !(await repositoryExists(this.#database, repository)))
+      return undefined;
+    return rows.map((row) => row.name);
+  }
+
+  async listReferrers(repository: RepositoryName, subject: Digest): Promise<Referrer[]> {
+    const rows = await this.#database.query<ReferrerRow>(LIST_REFERRERS, [repository, subject]);
+    return rows.map((row) => ({
+      digest: toDigest(row.digest),
+      mediaType: toMediaType(row.media_type),
+      sizeBytes: row.size,
+      artifactType: row.artifact_type ?? undefined,
+      annotations: row.annotations ?? undefined,
+    }));
+  }
+
+  async listRepositories(page: Page): Promise<string[]> {
+    const values = [page.last ?? null, page.limit];
+    const rows = await this.#database.query<{ name: string }>(LIST_REPOSITORIES, values);
+    return rows.map((row) => row.name);
+  }
+}

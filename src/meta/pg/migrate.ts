@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { connectionOptions, translate } from './database.ts';
+
+const MIGRATIONS = new URL('../migrations/', import.meta.url);
+/** Constant of ours: instances that start at the same time wait for each other here. */
+const MIGRATION_LOCK = '7024961150923';
+
+/**
+ * Brings the schema up to date: runs migrations/NNNN-name.sql that have not run, in order, each in a transaction
+ * with its entry in schema_migrations. Any number of instances may do so at the same time.
+ * @returns the names of those that ran now. @throws MetadataUnavailable
+ */
+export async function migrate(url: string): Promise<string[]> {
+  const client = new pg.Client({
+    ...connectionOptions(url),
+    statement_timeout: 0,
+    query_timeout: 0,
+  });
+  client.on('error', () => undefined); // The statement under way fails too, and tells.
+  try {
+    await client.connect();
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await runMissing(client);
+  } catch (error) {
+    throw translate(error);
+  } finally {
+    // The lock ends with its connection.
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function runMissing(client: pg.Client): Promise<string[]> {
+  await client.query(
+    'create table if not exists schema_migrations (name text primary key, applied timestamptz not null default now())',
+  );
+  const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
+  const applied = new Set(rows.map((row) => row.name));
+  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
+  const missing = names.filter((name) => !applied.has(name));
+  for (const name of missing) await run(client, name);
+  return missing;
+}
+
+async function run(client: pg.Client, name: string): Promise<void> {
+  const sql = await readFile(new URL(name, MIGRATIONS), 'utf8');
+  await client.query('begin');
+  await client.query(sql);
+  await client.query('insert into schema_migrations (name) values ($1)', [name]);
+  await client.query('commit');
+}

@@ -1,0 +1,41 @@
+import type { MetadataStore } from '../metadata-store.ts';
+import { PgBlobRecords } from './blob-records.ts';
+import { Database } from './database.ts';
+import { PgDeletionRecords } from './deletion-records.ts';
+import { AdvisoryLocks } from './locks.ts';
+import { PgManifestRecords } from './manifest-records.ts';
+import { PgUploadRecords } from './upload-records.ts';
+
+export interface PgMetadataOptions {
+  readonly url: string;
+  readonly maxConnections: number;
+  /** Which names make a new tag mutable. */
+  readonly isMutableTag: (tag: string) => boolean;
+  /** Told of connections that were lost. */
+  readonly onConnectionLost: (error: Error) => void;
+}
+
+/** The metadata in PostgreSQL. The schema must be there: see migrate(). */
+export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
+  const database = new Database({ ...options, onIdleError: options.onConnectionLost });
+  const locks = new AdvisoryLocks(options.url, options.onConnectionLost);
+  return {
+    uploads: new PgUploadRecords(database),
+    blobs: new PgBlobRecords(database),
+    manifests: new PgManifestRecords(database, options.isMutableTag),
+    deletions: new PgDeletionRecords(database),
+    locks,
+    async registryId() {
+      const rows = await database.query<{ id: string }>(
+        { name: 'registry-id', text: 'select id from registry' },
+        [],
+      );
+      if (!rows[0]) throw new Error('the table registry has no row');
+      return rows[0].id;
+    },
+    async close() {
+      await locks.close();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/*
+ * What PostgreSQL's error codes mean here; the one place that reads them.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+
+/** The five characters of SQLSTATE, or Node's code of a system error. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
+}
+
+/** Deadlock detected, serialization failure: run the transaction again. */
+export function isRetryable(error: unknown): boolean {
+  return codeOf(error) === '40P01' || codeOf(error) === '40001';
+}
+
+const SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+]);
+
+/** pg reports these without a code. */
+const MESSAGES =
+  /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable|client was closed/i;
+
+/**
+ * The database can't be asked: no connection, or it was lost (class 08, 57P01 to 57P05), too many of them
+ * (class 53), a statement that ran out of time (57014), a server that can't write just now (25006, 58…).
+ */
+export function isConnectionLost(error: unknown): boolean {
+  const code = codeOf(error);
+  if (/^(08|53|57|58)/.test(code) || code === '25006' || SYSTEM_CODES.has(code)) return true;
+  return code === '' && error instanceof Error && MESSAGES.test(error.message);
+}

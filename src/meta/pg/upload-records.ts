@@ -1,0 +1,171 @@
+import { type Digest, isDigestAlgorithm } from '../../oci/digest.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
+import type { DigestCheckpoint, Segment, UploadRecords, UploadSession } from '../metadata-store.ts';
+import type { Database, Queryable } from './database.ts';
+import { linkBlob } from './repositories.ts';
+import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
+
+interface UploadRow extends SegmentColumns {
+  algorithm: string;
+  offset: number;
+  digest: string | null;
+  digest_engine: string | null;
+  digest_state: Buffer | null;
+  finished_digest: string | null;
+}
+
+const CREATE = {
+  name: 'upload-create',
+  text: `insert into uploads (id, repository, algorithm, created_by, expires)
+         values ($1, $2, $3, $4, now() + $5 * interval '1 ms')`,
+};
+const FIND = {
+  name: 'upload-find',
+  text: `select u.algorithm, u.offset_bytes::float8 as offset, u.digest, u.digest_engine, u.digest_state,
+                u.finished_digest,
+                array(select s.key from upload_segments s where s.upload_id = u.id order by s.number) as keys,
+                array(select s.size_bytes::float8 from upload_segments s where s.upload_id = u.id
+                      order by s.number) as sizes
+         from uploads u where u.id = $1 and u.repository = $2 and u.expires > now()`,
+};
+const APPEND = {
+  name: 'upload-append',
+  text: `with advanced as (
+           update uploads
+           set offset_bytes = offset_bytes + $4, digest = $5, digest_engine = $6, digest_state = $7,
+               expires = now() + $8 * interval '1 ms'
+           where id = $1 and offset_bytes = $2 and finished_digest is null
+           returning id
+         )
+         insert into upload_segments (upload_id, number, key, size_bytes)
+         select id, (select count(*) from upload_segments where upload_id = $1), $3, $4 from advanced
+         returning number`,
+};
+const FINISH = {
+  name: 'upload-finish',
+  text: `update uploads
+         set finished_digest = $3, digest_engine = null, digest_state = null,
+             expires = now() + $4 * interval '1 ms'
+         where id = $1 and offset_bytes = $2 and finished_digest is null
+         returning id`,
+};
+const ADD_BLOB = {
+  name: 'blob-add',
+  text: `insert into blobs (digest, size_bytes) values ($1, $2)
+         on conflict (digest) do update set last_used = now()
+         returning xmax = 0 as is_new`,
+};
+const ADD_SEGMENTS = {
+  name: 'blob-add-segments',
+  text: `insert into blob_segments (digest, number, key, size_bytes)
+         select $2, number, key, size_bytes from upload_segments where upload_id = $1`,
+};
+const RETIRE_SEGMENTS = {
+  name: 'upload-retire-segments',
+  text: `insert into deletions (key) select key from upload_segments where upload_id = $1
+         on conflict do nothing`,
+};
+const REMOVE_SEGMENTS = {
+  name: 'upload-remove-segments',
+  text: 'delete from upload_segments where upload_id = $1',
+};
+const OPEN = {
+  name: 'upload-open',
+  text: `select id from uploads where id = $1 and repository = $2 and finished_digest is null for update`,
+};
+const REMOVE = { name: 'upload-remove', text: 'delete from uploads where id = $1' };
+const EXPIRED = {
+  name: 'upload-expired',
+  text: `select id from uploads where expires <= now() order by expires limit $1 for update skip locked`,
+};
+
+export class PgUploadRecords implements UploadRecords {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async create(session: Parameters<UploadRecords['create']>[0]): Promise<void> {
+    const { id, repository, algorithm, principal, expiresAfterMs } = session;
+    await this.#database.query(CREATE, [id, repository, algorithm, principal.uid, expiresAfterMs]);
+  }
+
+  async find(repository: RepositoryName, id: string): Promise<UploadSession | undefined> {
+    const [row] = await this.#database.query<UploadRow>(FIND, [id, repository]);
+    return row && toSession(repository, id, row);
+  }
+
+  async append(
+    id: string,
+    expectedOffset: number,
+    segment: Segment,
+    checkpoint: DigestCheckpoint,
+    expiresAfterMs: number,
+  ): Promise<boolean> {
+    const { digest, engine, state } = checkpoint;
+    const rows = await this.#database.query(APPEND, [
+      id,
+      expectedOffset,
+      segment.key,
+      segment.sizeBytes,
+      digest ?? null,
+      engine ?? null,
+      state ? Buffer.from(state) : null,
+      expiresAfterMs,
+    ]);
+    return rows.length === 1;
+  }
+
+  async finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean> {
+    return this.#database.transaction(async (query, rollback) => {
+      const finished = await query.query(FINISH, [session.id, session.offset, digest, keepForMs]);
+      if (finished.length === 0) return rollback(false);
+      const [blob] = await query.query<{ is_new: boolean }>(ADD_BLOB, [digest, session.offset]);
+      if (blob?.is_new) await query.query(ADD_SEGMENTS, [session.id, digest]);
+      else await query.query(RETIRE_SEGMENTS, [session.id]);
+      await query.query(REMOVE_SEGMENTS, [session.id]);
+      await linkBlob(query, session.repository, digest);
+      return true;
+    });
+  }
+
+  async discard(repository: RepositoryName, id: string): Promise<boolean> {
+    return this.#database.transaction(async (query) => {
+      const open = await query.query(OPEN, [id, repository]);
+      if (open.length === 0) return false;
+      await remove(query, id);
+      return true;
+    });
+  }
+
+  async expire(limit: number): Promise<number> {
+    return this.#database.transaction(async (query) => {
+      const expired = await query.query<{ id: string }>(EXPIRED, [limit]);
+      for (const { id } of expired) await remove(query, id);
+      return expired.length;
+    });
+  }
+}
+
+async function remove(query: Queryable, id: string): Promise<void> {
+  await query.query(RETIRE_SEGMENTS, [id]);
+  await query.query(REMOVE, [id]);
+}
+
+function toSession(repository: RepositoryName, id: string, row: UploadRow): UploadSession {
+  if (!isDigestAlgorithm(row.algorithm)) throw new Error(`unknown algorithm ${row.algorithm}`);
+  return {
+    id,
+    repository,
+    algorithm: row.algorithm,
+    offset: row.offset,
+    checkpoint: {
+      digest: row.digest === null ? undefined : toDigest(row.digest),
+      engine: row.digest_engine ?? undefined,
+      state: row.digest_state ?? undefined,
+    },
+    segments: toSegments(row),
+    finished: row.finished_digest === null ? undefined : toDigest(row.finished_digest),
+  };
+}

@@ -1,0 +1,15 @@
+/** How a body ended: `complete`, or `cut` because its sender has gone. What was delivered counts either way. */
+export type BodyEnd = 'complete' | 'cut';
+
+/** A request body that is delivered as it arrives, with back-pressure. */
+export interface ByteSource {
+  /** Bytes that were announced; undefined when the sender didn't say. */
+  readonly announcedBytes: number | undefined;
+  /**
+   * Starts the delivery; call it once. A chunk is valid during the call alone. After `pause` at most the chunk
+   * that has already been read still comes.
+   */
+  deliverTo(sink: (chunk: Uint8Array) => void): Promise<BodyEnd>;
+  pause(): void;
+  resume(): void;
+}

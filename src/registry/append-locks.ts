@@ -1,0 +1,135 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HeldLock, Locks } from '../meta/metadata-store.ts';
+import { OciError } from '../oci/error.ts';
+
+/** How long a new append, or a status request, waits for an append whose client is gone. */
+const MAX_WAIT_MS = 10_000;
+/** A client that hung up and comes back at once may be faster than the news of its hanging up. */
+const HANG_UP_NEWS_MS = 100;
+const POLL_MS = 100;
+
+export interface AppendLock {
+  /** The client went away; what it sent is still being stored. Others wait from now on instead of being refused. */
+  clientGone(): void;
+  /** Harmless when called twice. */
+  release(): Promise<void>;
+}
+
+interface LocalAppend {
+  isClientGone: boolean;
+  readonly ended: Promise<void>;
+}
+
+/**
+ * One append at a time per upload, over all instances: a lock of that name in the database. A second one,
+ * `gone:…`, is taken when the client of the append goes away, so that other instances know what to wait for.
+ */
+export class AppendLocks {
+  readonly #locks: Locks;
+  readonly #local = new Map<string, LocalAppend>();
+
+  constructor(locks: Locks) {
+    this.#locks = locks;
+  }
+
+  /** @throws OciError 409 when another append to the upload is running, MetadataUnavailable */
+  async acquire(uploadId: string): Promise<AppendLock> {
+    const deadline = Date.now() + MAX_WAIT_MS;
+    for (;;) {
+      await this.#waitForLocal(uploadId, deadline);
+      const lock = this.#local.has(uploadId) ? undefined : await this.#tryAcquire(uploadId);
+      if (lock) return lock;
+      if (Date.now() >= deadline || (await this.#isAlive(uploadId))) throw busy();
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Resolves when no append whose client is gone is being stored any more, or after the longest wait. */
+  async waitWhileClientGone(uploadId: string): Promise<void> {
+    const deadline = Date.now() + MAX_WAIT_MS;
+    await this.#waitForLocal(uploadId, deadline);
+    while (Date.now() < deadline && (await this.#locks.isHeld(goneName(uploadId)))) {
+      await delay(POLL_MS);
+    }
+  }
+
+  async #waitForLocal(uploadId: string, deadline: number): Promise<void> {
+    const append = this.#local.get(uploadId);
+    if (!append) return;
+    if (!append.isClientGone) await delay(HANG_UP_NEWS_MS);
+    if (!append.isClientGone) return;
+    await Promise.race([
+      append.ended,
+      delay(Math.max(0, deadline - Date.now()), undefined, { ref: false }),
+    ]);
+  }
+
+  /** Whether an append is running whose client is still there. */
+  async #isAlive(uploadId: string): Promise<boolean> {
+    const local = this.#local.get(uploadId);
+    if (local) return !local.isClientGone;
+    if (await this.#locks.isHeld(goneName(uploadId))) return false;
+    await delay(HANG_UP_NEWS_MS);
+    const isHeld = await this.#locks.isHeld(appendName(uploadId));
+    return isHeld && !(await this.#locks.isHeld(goneName(uploadId)));
+  }
+
+  async #tryAcquire(uploadId: string): Promise<AppendLock | undefined> {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const append: LocalAppend = { isClientGone: false, ended };
+    this.#local.set(uploadId, append);
+    const forget = () => {
+      this.#local.delete(uploadId);
+      end();
+    };
+    try {
+      const held = await this.#locks.tryAcquire(appendName(uploadId));
+      if (held) return this.#appendLock(uploadId, append, held, forget);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    forget();
+    return undefined;
+  }
+
+  #appendLock(
+    uploadId: string,
+    append: LocalAppend,
+    held: HeldLock,
+    forget: () => void,
+  ): AppendLock {
+    let gone: Promise<HeldLock | undefined> | undefined;
+    return {
+      clientGone: () => {
+        append.isClientGone = true;
+        // Without it other instances answer 409 instead of waiting: no reason to fail.
+        gone ??= this.#locks.tryAcquire(goneName(uploadId)).catch(() => undefined);
+      },
+      release: async () => {
+        await held.release();
+        await (await gone)?.release();
+        forget();
+      },
+    };
+  }
+}
+
+function appendName(uploadId: string): string {
+  return `append:${uploadId}`;
+}
+
+function goneName(uploadId: string): string {
+  return `gone:${uploadId}`;
+}
+
+function busy(): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', {
+    status: 409,
+    message:
+      'another request is appending to this upload: wait until it has ended, then ask for the status',
+  });
+}

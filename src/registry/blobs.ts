@@ -1,0 +1,89 @@
+import { LRUCache } from 'lru-cache';
+import type { BlobRecord, MetadataStore } from '../meta/metadata-store.ts';
+import type { ByteRange } from '../oci/byte-range.ts';
+import type { Digest } from '../oci/digest.ts';
+import { OciError } from '../oci/error.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { type BlobStore, ObjectNotFound } from '../storage/blob-store.ts';
+
+/** A blob's place is a hint, kept for less than the grace after which replaced objects are deleted. */
+const PLACE_TTL_MS = 10 * 60_000;
+const MAX_PLACES = 20_000;
+
+/** A blob, and its bytes. */
+export interface BlobContent {
+  readonly sizeBytes: number;
+  /** The bytes of a range, in order; see BlobStore.read for how long a chunk is valid. */
+  read(range: ByteRange): AsyncIterable<Uint8Array>;
+}
+
+/** Blobs as they are read through the repositories that link them. */
+export class Blobs {
+  readonly #metadata: MetadataStore;
+  readonly #store: BlobStore;
+  readonly #places = new LRUCache<string, BlobRecord>({ max: MAX_PLACES, ttl: PLACE_TTL_MS });
+
+  constructor(metadata: MetadataStore, store: BlobStore) {
+    this.#metadata = metadata;
+    this.#store = store;
+  }
+
+  /** @throws OciError BLOB_UNKNOWN when the repository doesn't link it. */
+  async find(repository: RepositoryName, digest: Digest): Promise<BlobContent> {
+    const record = await this.#place(repository, digest);
+    return {
+      sizeBytes: record.sizeBytes,
+      read: (range) => this.#read(repository, digest, record, range),
+    };
+  }
+
+  /** Links a blob of `from` to `to`. @returns false when `from` doesn't have it. */
+  mount(digest: Digest, from: RepositoryName, to: RepositoryName): Promise<boolean> {
+    return this.#metadata.blobs.mount(digest, from, to);
+  }
+
+  async #place(repository: RepositoryName, digest: Digest): Promise<BlobRecord> {
+    const key = `${repository} ${digest}`;
+    const known = this.#places.get(key);
+    if (known) return known;
+    const record = await this.#metadata.blobs.find(repository, digest);
+    if (!record) throw new OciError('BLOB_UNKNOWN', { detail: { Digest: digest } });
+    this.#places.set(key, record);
+    return record;
+  }
+
+  /** When an object is gone before its first byte was read, the place is looked up once more. */
+  async *#read(
+    repository: RepositoryName,
+    digest: Digest,
+    record: BlobRecord,
+    range: ByteRange,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let hasStarted = false;
+    try {
+      for await (const chunk of readSegments(this.#store, record, range)) {
+        hasStarted = true;
+        yield chunk;
+      }
+    } catch (error) {
+      if (!(error instanceof ObjectNotFound) || hasStarted) throw error;
+      this.#places.delete(`${repository} ${digest}`);
+      yield* readSegments(this.#store, await this.#place(repository, digest), range);
+    }
+  }
+}
+
+/** The parts of a range that lie in each segment, one after the other. */
+async function* readSegments(
+  store: BlobStore,
+  { segments }: BlobRecord,
+  { first, last }: ByteRange,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let begin = 0;
+  for (const { key, sizeBytes } of segments) {
+    const start = Math.max(0, first - begin);
+    const end = Math.min(sizeBytes, last + 1 - begin);
+    if (start < end) yield* store.read(key, start, end);
+    begin += sizeBytes;
+  }
+}

@@ -1,0 +1,306 @@
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../log.ts';
+import {
+  type MetadataStore,
+  MetadataUnavailable,
+  type UploadSession,
+} from '../meta/metadata-store.ts';
+import type { Metrics } from '../metrics.ts';
+import type { ByteRange } from '../oci/byte-range.ts';
+import type { ByteSource } from '../oci/byte-source.ts';
+import { type Digest, type DigestAlgorithm, digestAlgorithm, digestBytes } from '../oci/digest.ts';
+import { OciError } from '../oci/error.ts';
+import type { Principal } from '../oci/principal.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import type { BlobStore } from '../storage/blob-store.ts';
+import type { ClosedSegment, DigestPlan, Ingest } from '../workers/ingest.ts';
+import { type AppendLock, AppendLocks } from './append-locks.ts';
+
+/** A finished upload is remembered so long, for closing PUTs that are repeated. */
+const FINISHED_KEPT_MS = 24 * 3_600_000;
+const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export interface UploadParts {
+  readonly metadata: MetadataStore;
+  readonly store: BlobStore;
+  readonly ingest: Ingest;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly expirationMs: number;
+}
+
+/** An upload as its client sees it. */
+export interface UploadStatus {
+  readonly id: string;
+  /** Bytes that are stored for good. */
+  readonly offset: number;
+}
+
+/**
+ * Uploads of blobs: open → appends → finished, or discarded. An upload is found by its id under its repository.
+ * All methods throw OciError, and the drivers' errors where a dependency fails.
+ */
+export class Uploads {
+  readonly #parts: UploadParts;
+  readonly #locks: AppendLocks;
+
+  constructor(parts: UploadParts) {
+    this.#parts = parts;
+    this.#locks = new AppendLocks(parts.metadata.locks);
+  }
+
+  async start(
+    repository: RepositoryName,
+    algorithm: DigestAlgorithm,
+    principal: Principal,
+  ): Promise<UploadStatus> {
+    const id = randomUUID();
+    const { metadata, expirationMs } = this.#parts;
+    await metadata.uploads.create({
+      id,
+      repository,
+      algorithm,
+      principal,
+      expiresAfterMs: expirationMs,
+    });
+    return { id, offset: 0 };
+  }
+
+  async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
+    await this.#findOpen(repository, id);
+    await this.#locks.waitWhileClientGone(id);
+    const { offset } = await this.#findOpen(repository, id);
+    return { id, offset };
+  }
+
+  /**
+   * Appends a body. With `range` (Content-Range) it must begin at the upload's offset and have that length.
+   * A body cut by its sender is kept as far as it came.
+   */
+  async append(
+    repository: RepositoryName,
+    id: string,
+    source: ByteSource,
+    range: ByteRange | undefined,
+  ): Promise<UploadStatus> {
+    return this.#withLock(id, async (lock) => {
+      const session = await this.#findOpen(repository, id);
+      const after = await this.#store(session, source, range, session.algorithm, lock);
+      if (!after) throw clientGone();
+      return { id, offset: after.offset };
+    });
+  }
+
+  /**
+   * The closing PUT: appends its body, if it has one, compares the digest, and makes the upload a blob of the
+   * repository. Repeated after it was answered, it is answered again.
+   */
+  async finish(
+    repository: RepositoryName,
+    id: string,
+    digest: Digest,
+    source: ByteSource | undefined,
+    range: ByteRange | undefined,
+  ): Promise<void> {
+    await this.#withLock(id, async (lock) => {
+      const found = await this.#find(repository, id);
+      if (found.finished === digest) return;
+      if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+      const session = source
+        ? await this.#store(found, source, range, digestAlgorithm(digest), lock)
+        : checkRange(found, range);
+      if (!session) throw clientGone();
+      await this.#verify(session, digest);
+      await this.#commit(session, digest);
+    });
+  }
+
+  async cancel(repository: RepositoryName, id: string): Promise<void> {
+    await this.#withLock(id, async () => {
+      if (!isUploadId(id) || !(await this.#parts.metadata.uploads.discard(repository, id))) {
+        throw new OciError('BLOB_UPLOAD_UNKNOWN');
+      }
+    });
+  }
+
+  async #withLock<T>(id: string, work: (lock: AppendLock) => Promise<T>): Promise<T> {
+    if (!isUploadId(id)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+    const lock = await this.#locks.acquire(id);
+    try {
+      return await work(lock);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #find(repository: RepositoryName, id: string): Promise<UploadSession> {
+    const session = isUploadId(id)
+      ? await this.#parts.metadata.uploads.find(repository, id)
+      : undefined;
+    if (!session) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+    return session;
+  }
+
+  async #findOpen(repository: RepositoryName, id: string): Promise<UploadSession> {
+    const session = await this.#find(repository, id);
+    if (session.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+    return session;
+  }
+
+  /**
+   * Streams a body into the store. @returns the session as it stands after it; undefined when the sender went
+   * away in the middle, and what came of the body is kept.
+   */
+  async #store(
+    session: UploadSession,
+    source: ByteSource,
+    range: ByteRange | undefined,
+    algorithm: DigestAlgorithm,
+    lock: AppendLock,
+  ): Promise<UploadSession | undefined> {
+    checkRange(session, range);
+    const expectedBytes = range ? range.last - range.first + 1 : source.announcedBytes;
+    if (source.announcedBytes !== undefined && expectedBytes !== source.announcedBytes) {
+      throw wrongLength(source.announcedBytes);
+    }
+    let current = session;
+    const { ingest, metrics } = this.#parts;
+    metrics.activeAppends.inc();
+    try {
+      const end = await ingest.append({
+        source: onCut(source, () => lock.clientGone()),
+        plan: planDigest(session, algorithm, range !== undefined),
+        expectedBytes,
+        commit: async (segment) => {
+          current = await this.#commitSegment(current, segment);
+        },
+      });
+      return end === 'complete' ? current : undefined;
+    } finally {
+      metrics.activeAppends.dec();
+    }
+  }
+
+  async #commitSegment(session: UploadSession, closed: ClosedSegment): Promise<UploadSession> {
+    const { metadata, store, metrics, expirationMs } = this.#parts;
+    const { key, sizeBytes, digest, state } = closed;
+    const segment = { key, sizeBytes };
+    const checkpoint = { digest, engine: state?.engine, state: state?.state };
+    const { id, offset } = session;
+    if (!(await metadata.uploads.append(id, offset, segment, checkpoint, expirationMs))) {
+      await store.delete([key]);
+      throw new OciError('BLOB_UPLOAD_INVALID', {
+        status: 409,
+        message:
+          'the upload was changed by another request: ask for its status, and go on from there',
+      });
+    }
+    metrics.uploadedBytes.inc(sizeBytes);
+    const segments = [...session.segments, segment];
+    return { ...session, offset: offset + sizeBytes, checkpoint, segments };
+  }
+
+  /** Compares the digest; an upload that isn't what it was announced to be goes, with its bytes. */
+  async #verify(session: UploadSession, digest: Digest): Promise<void> {
+    const actual = await this.#digestOf(session, digestAlgorithm(digest));
+    if (actual === digest) return;
+    await this.#parts.metadata.uploads.discard(session.repository, session.id);
+    throw new OciError('DIGEST_INVALID', {
+      message: `provided digest did not match uploaded content: ${session.offset} bytes came, and their digest is ${actual}; start a new upload`,
+      detail: { provided: digest, actual },
+    });
+  }
+
+  async #digestOf(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digest> {
+    const { offset, checkpoint, segments } = session;
+    if (offset === 0) return digestBytes(algorithm, new Uint8Array(0));
+    if (checkpoint.digest && digestAlgorithm(checkpoint.digest) === algorithm)
+      return checkpoint.digest;
+    const { ingest, metrics, log } = this.#parts;
+    log.debug(
+      { upload: session.id, bytes: offset },
+      'reading the stored bytes again to digest them',
+    );
+    const digest = await ingest.digestStored(segments, algorithm);
+    metrics.rereadBytes.inc(offset);
+    return digest;
+  }
+
+  /** An error at COMMIT says nothing about the outcome: look again before answering that it failed. */
+  async #commit(session: UploadSession, digest: Digest): Promise<void> {
+    const { uploads } = this.#parts.metadata;
+    let isFinished: boolean;
+    try {
+      isFinished = await uploads.finish(session, digest, FINISHED_KEPT_MS);
+    } catch (error) {
+      if (!(error instanceof MetadataUnavailable)) throw error;
+      const after = await uploads.find(session.repository, session.id);
+      if (after?.finished !== digest) throw error;
+      isFinished = true;
+    }
+    if (!isFinished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+    const { repository, offset } = session;
+    this.#parts.log.info({ repository, digest, bytes: offset }, 'stored blob');
+  }
+}
+
+function isUploadId(text: string): boolean {
+  return UPLOAD_ID.test(text);
+}
+
+/** A chunk begins where the upload ends (distribution-spec, "Pushing a blob in chunks"); else 416 and nothing changes. */
+function checkRange(session: UploadSession, range: ByteRange | undefined): UploadSession {
+  if (!range || range.first === session.offset) return session;
+  throw new OciError('BLOB_UPLOAD_INVALID', {
+    status: 416,
+    message: `the chunk begins at byte ${range.first}, but the upload has ${session.offset} bytes: go on from there`,
+    headers: {
+      Location: `/v2/${session.repository}/blobs/uploads/${session.id}`,
+      Range: `0-${Math.max(0, session.offset - 1)}`,
+    },
+  });
+}
+
+/** Nobody reads it; it ends the request. */
+function clientGone(): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', {
+    message: 'the client went away in the middle of the body',
+  });
+}
+
+function wrongLength(announcedBytes: number): OciError {
+  return new OciError('SIZE_INVALID', {
+    message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended`,
+  });
+}
+
+function planDigest(
+  session: UploadSession,
+  algorithm: DigestAlgorithm,
+  isChunk: boolean,
+): DigestPlan {
+  const { offset, checkpoint } = session;
+  if (offset === 0) {
+    return isChunk
+      ? { kind: 'resumable', algorithm, from: undefined }
+      : { kind: 'whole', algorithm };
+  }
+  const { engine, state, digest } = checkpoint;
+  if (!engine || !state || !digest || digestAlgorithm(digest) !== algorithm)
+    return { kind: 'none' };
+  return { kind: 'resumable', algorithm, from: { engine, state } };
+}
+
+/** Tells when the sender of a body has gone. */
+function onCut(source: ByteSource, tell: () => void): ByteSource {
+  return {
+    announcedBytes: source.announcedBytes,
+    async deliverTo(sink) {
+      const end = await source.deliverTo(sink);
+      if (end === 'cut') tell();
+      return end;
+    },
+    pause: () => source.pause(),
+    resume: () => source.resume(),
+  };
+}

@@ -1,0 +1,212 @@
+import type { Config } from './config.ts';
+import type { Transport } from './http/exchange.ts';
+import { listenManagement, type Management } from './http/management.ts';
+import { registryHandler } from './http/registry-handler.ts';
+import { listenUws } from './http/uws-transport.ts';
+import type { Log } from './log.ts';
+import type { MetadataStore } from './meta/metadata-store.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './meta/pg/embedded.ts';
+import { migrate } from './meta/pg/migrate.ts';
+import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { matchesAny } from './oci/tag-rule.ts';
+import { Blobs } from './registry/blobs.ts';
+import { Manifests } from './registry/manifests.ts';
+import { Sweeper } from './registry/sweeper.ts';
+import { Uploads } from './registry/uploads.ts';
+import type { BlobStore } from './storage/blob-store.ts';
+import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
+import type { Ingest } from './workers/ingest.ts';
+import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
+
+/** A running registry. */
+export interface Server {
+  /** http://HOST:PORT */
+  readonly url: string;
+  readonly managementUrl: string;
+  /** What it runs on, a line each, for people. */
+  readonly description: readonly string[];
+  /**
+   * Accepts nothing more, lets running requests end until the time-out, cuts the others (what they sent is kept),
+   * and ends everything it started. Call it once.
+   */
+  close(): Promise<void>;
+}
+
+/** Something that can't be as it is: a sentence for the operator, no stack trace. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** What may be replaced, for measurements. */
+export interface ServerOverrides {
+  readonly openIngest?: (options: IngestOptions) => Ingest;
+}
+
+/** Ends what was started, in reverse order, also when a later start fails. */
+class Closers {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+
+  add(closer: () => Promise<void> | void): void {
+    this.#closers.push(closer);
+  }
+
+  async close(log: Log): Promise<void> {
+    for (const closer of this.#closers.splice(0).reverse()) {
+      try {
+        await closer();
+      } catch (error) {
+        log.error({ err: error }, 'a part did not end well');
+      }
+    }
+  }
+}
+
+/**
+ * Builds the registry from its configuration and starts it.
+ * @throws StartError, ListenError, EmbeddedPostgresError, MetadataUnavailable, StoreUnavailable; nothing is left running
+ */
+export async function startServer(
+  config: Config,
+  log: Log,
+  overrides: ServerOverrides = {},
+): Promise<Server> {
+  const closers = new Closers();
+  try {
+    return await start(config, log, overrides, closers);
+  } catch (error) {
+    await closers.close(log);
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  log: Log,
+  overrides: ServerOverrides,
+  closers: Closers,
+): Promise<Server> {
+  const metrics = createMetrics();
+  const database = await openDatabase(config, log, closers);
+  const metadata = await openMetadata(config, database.url, log, closers);
+  const location: StoreLocation = { kind: 'file', directory: config.storage.directory };
+  const store = openStore(location);
+  const registryId = await claimStore(metadata, store, location);
+  const ingest = openIngest(config, location, metrics, log, overrides);
+  closers.add(() => ingest.close());
+  startSweeper(config, metadata, store, registryId, log, closers);
+
+  const management = await listenManagement(config.management, metrics);
+  closers.add(() => management.close());
+  const { expirationMs, manifestMaxBytes } = {
+    expirationMs: config.registry.uploadExpirationMs,
+    manifestMaxBytes: config.registry.manifestMaxBytes,
+  };
+  const handler = registryHandler({
+    uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
+    blobs: new Blobs(metadata, store),
+    manifests: new Manifests(metadata, log),
+    metrics,
+    log,
+    manifestMaxBytes,
+  });
+  const transport = await listenUws(config.http, handler);
+  closers.add(() => drain(transport, config.shutdownTimeoutMs, log));
+  return {
+    ...urls(config, transport, management),
+    description: [database.description, `Layers are kept in the ${describeStore(location)}.`],
+    close: () => closers.close(log),
+  };
+}
+
+async function openDatabase(config: Config, log: Log, closers: Closers) {
+  const { url, embeddedDirectory } = config.database;
+  if (url !== undefined) {
+    const { host, pathname } = new URL(url);
+    return { url, description: `Metadata is kept in PostgreSQL at ${host}${pathname}.` };
+  }
+  const embedded: EmbeddedPostgres = await startEmbeddedPostgres(embeddedDirectory, log);
+  closers.add(() => embedded.stop());
+  const { version, directory } = embedded;
+  return {
+    url: embedded.url,
+    description: `Metadata is kept in an embedded PostgreSQL ${version} in ${directory}.`,
+  };
+}
+
+async function openMetadata(config: Config, url: string, log: Log, closers: Closers) {
+  const applied = await migrate(url);
+  if (applied.length > 0) log.info({ applied }, 'migrated the database');
+  const metadata = openPgMetadataStore({
+    url,
+    maxConnections: config.database.maxPool,
+    isMutableTag: matchesAny(config.registry.mutableTags),
+    onConnectionLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
+  });
+  closers.add(() => metadata.close());
+  return metadata;
+}
+
+/** A directory of another registry must never be written to, nor swept. */
+async function claimStore(metadata: MetadataStore, store: BlobStore, location: StoreLocation) {
+  const registryId = await metadata.registryId();
+  const carried = await store.claim(registryId);
+  if (carried === registryId) return registryId;
+  throw new StartError(
+    `The ${describeStore(location)} belongs to the registry ${carried || 'of an unknown database'}, but the database is that of registry ${registryId}: set STORAGE_DIRECTORY and DATABASE_URL to a pair that belongs together.`,
+  );
+}
+
+function openIngest(
+  config: Config,
+  store: StoreLocation,
+  metrics: Metrics,
+  log: Log,
+  { openIngest = openIngestPool }: ServerOverrides,
+): Ingest {
+  return openIngest({
+    store,
+    ...config.workers,
+    onWorkerDeath: (error) => {
+      metrics.workerDeaths.inc();
+      log.error({ err: error }, 'an ingest worker died; another one takes its place');
+    },
+  });
+}
+
+function startSweeper(
+  config: Config,
+  metadata: MetadataStore,
+  store: BlobStore,
+  registryId: string,
+  log: Log,
+  closers: Closers,
+): void {
+  const { sweepIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
+  const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs });
+  sweeper.start();
+  closers.add(() => sweeper.stop());
+}
+
+async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {
+  transport.stopAccepting();
+  let timer: NodeJS.Timeout | undefined;
+  const isTimeOver = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(true), timeoutMs);
+  });
+  if (await Promise.race([transport.idle().then(() => false), isTimeOver])) {
+    log.warn('requests were still running at the end of SHUTDOWN_TIMEOUT, and are cut');
+  }
+  clearTimeout(timer);
+  transport.close();
+  await transport.idle();
+}
+
+function urls(config: Config, transport: Transport, management: Management) {
+  const authority = (host: string, port: number) =>
+    `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return {
+    url: `http://${authority(config.http.host, transport.port)}`,
+    managementUrl: `http://${authority(config.management.host, management.port)}`,
+  };
+}

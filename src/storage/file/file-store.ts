@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  type BlobStore,
+  ObjectNotFound,
+  type ObjectWriter,
+  type StoredObject,
+} from '../blob-store.ts';
+import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
+import { makeDirectory, syncDirectory } from './directory.ts';
+import { hasCode, translateFileError } from './file-error.ts';
+import { readFileRange } from './file-reader.ts';
+import { FileWriter } from './file-writer.ts';
+
+/** Objects as files below `directory`, each under its key. Several processes may use one directory. */
+export function openFileStore(directory: string): BlobStore {
+  return new FileStore(directory);
+}
+
+class FileStore implements BlobStore {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async create(key: string): Promise<ObjectWriter> {
+    const path = this.#path(key);
+    try {
+      return new FileWriter(path, await this.#createFile(path));
+    } catch (error) {
+      throw translateFileError(error, key);
+    }
+  }
+
+  read(key: string, start: number, end: number): AsyncIterable<Uint8Array> {
+    return readFileRange(this.#path(key), key, start, end);
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      try {
+        await unlink(this.#path(key));
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT')) throw translateFileError(error, key);
+      }
+    }
+  }
+
+  async *list(): AsyncIterable<StoredObject> {
+    for (const shard of await this.#names(SEGMENTS_PREFIX)) {
+      for (const name of await this.#names(join(SEGMENTS_PREFIX, shard))) {
+        const key = `${SEGMENTS_PREFIX}${shard}/${name}`;
+        const modifiedMs = await this.#modifiedMs(key);
+        if (modifiedMs !== undefined) yield { key, modifiedMs };
+      }
+    }
+  }
+
+  async claim(registryId: string): Promise<string> {
+    try {
+      const isUsed = (await this.#names(SEGMENTS_PREFIX)).length > 0;
+      if (!isUsed) await this.#writeRegistryId(registryId);
+      return (await readFile(this.#path(REGISTRY_ID_KEY), 'utf8')).trim();
+    } catch (error) {
+      throw translateFileError(error, REGISTRY_ID_KEY);
+    }
+  }
+
+  /** Linked from a complete file, so that of two processes one wins and nobody reads half an id. */
+  async #writeRegistryId(registryId: string): Promise<void> {
+    const path = this.#path(REGISTRY_ID_KEY);
+    const draft = `${path}.${randomUUID()}`;
+    await makeDirectory(this.#directory);
+    const writer = new FileWriter(draft, await open(draft, 'wx', 0o640));
+    try {
+      await writer.write(Buffer.from(`${registryId}\n`));
+      await writer.close();
+      await link(draft, path);
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    } finally {
+      await unlink(draft);
+    }
+  }
+
+  #path(key: string): string {
+    return join(this.#directory, key);
+  }
+
+  /** The shard's directory is made when its first object is. */
+  async #createFile(path: string): Promise<FileHandle> {
+    try {
+      return await open(path, 'wx', 0o640);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      await makeDirectory(dirname(path));
+      return await open(path, 'wx', 0o640);
+    }
+  }
+
+  async #names(directory: string): Promise<string[]> {
+    try {
+      return await readdir(this.#path(directory));
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return [];
+      throw translateFileError(error, directory);
+    }
+  }
+
+  /** Undefined when another process has just deleted it. */
+  async #modifiedMs(key: string): Promise<number | undefined> {
+    try {
+      return (await stat(this.#path(key))).mtimeMs;
+    } catch (error) {
+      const translated = translateFileError(error, key);
+      if (translated instanceof ObjectNotFound) return undefined;
+      throw translated;
+    }
+  }
+}

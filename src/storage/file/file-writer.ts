@@ -1,0 +1,94 @@
+import { type FileHandle, unlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import type { ObjectWriter } from '../blob-store.ts';
+import { syncDirectory } from './directory.ts';
+import { translateFileError } from './file-error.ts';
+
+/**
+ * Bytes after which the disk is told to start writing. Handing data over while it streams keeps the last
+ * fdatasync short: about twice the speed of one fdatasync at the end.
+ */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
+/** Writes one file, durable when `close` resolves. */
+export class FileWriter implements ObjectWriter {
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #writes = new Set<Promise<void>>();
+  #position = 0;
+  #unsyncedBytes = 0;
+  #sync: Promise<void> | undefined;
+  #syncError: unknown;
+  #state: 'open' | 'closed' | 'aborted' = 'open';
+
+  constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const position = this.#position;
+    this.#position += bytes.length;
+    const written = this.#writeAll(bytes, position);
+    this.#writes.add(written);
+    try {
+      await written;
+    } catch (error) {
+      throw translateFileError(error, basename(this.#path));
+    } finally {
+      this.#writes.delete(written);
+    }
+    this.#unsyncedBytes += bytes.length;
+    if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) this.#startSync();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all(this.#writes);
+      await this.#sync;
+      // A failed fdatasync may have dropped the pages: a later one that succeeds proves nothing.
+      if (this.#syncError !== undefined) throw this.#syncError;
+      await this.#file.datasync();
+      await this.#file.close();
+      await syncDirectory(dirname(this.#path));
+      this.#state = 'closed';
+    } catch (error) {
+      throw translateFileError(error, basename(this.#path));
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#state !== 'open') return;
+    this.#state = 'aborted';
+    await Promise.allSettled([...this.#writes, this.#sync]);
+    // The sweeper finds what can't be removed now.
+    await this.#file.close().catch(() => undefined);
+    await unlink(this.#path).catch(() => undefined);
+  }
+
+  async #writeAll(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#file.write(
+        bytes,
+        done,
+        bytes.length - done,
+        position + done,
+      );
+      done += bytesWritten;
+    }
+  }
+
+  #startSync(): void {
+    if (this.#sync) return;
+    this.#unsyncedBytes = 0;
+    this.#sync = this.#file
+      .datasync()
+      .catch((error: unknown) => {
+        this.#syncError = error;
+      })
+      .finally(() => {
+        this.#sync = undefined;
+      });
+  }
+}

@@ -1,0 +1,20 @@
+import type { Config } from './config.ts';
+import type { Server } from './server.ts';
+
+/** What a person who starts the registry wants to know: what it runs on, how safe that is, and what to do first. */
+export function welcome(server: Server, config: Config): string {
+  const host = new URL(server.url).host;
+  return `
+Pier One listens on ${server.url}.
+${server.description.join('\n')}
+Nothing is protected: everyone who reaches ${config.http.host} may pull and push.
+
+Push a first image:
+  docker pull hello-world
+  docker tag hello-world ${host}/acme/hello:1.0
+  docker push ${host}/acme/hello:1.0
+Docker Desktop runs its daemon in a machine of its own, where ${host} is something else: start with
+HTTP_HOST=0.0.0.0 HTTP_ALLOW_UNPROTECTED=true, add "host.docker.internal:${new URL(server.url).port}" to its
+insecure registries, and write that name instead of ${host}.
+`;
+}

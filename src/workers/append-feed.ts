@@ -1,0 +1,109 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ByteSource } from '../oci/byte-source.ts';
+import { BUFFER_BYTES, type BufferPool, type BufferUser } from './buffer-pool.ts';
+import type { ToWorker } from './protocol.ts';
+
+/**
+ * The HTTP thread's side of an append: copies what arrives into buffers, hands full ones to the worker, and
+ * pauses the sender while too many are under way. It never waits and never digests.
+ */
+export class AppendFeed implements BufferUser {
+  readonly #source: ByteSource;
+  readonly #port: MessagePort;
+  readonly #pool: BufferPool;
+  readonly #maxUnderWay: number;
+  #buffer: ArrayBuffer | undefined;
+  #view = new Uint8Array(0);
+  #filled = 0;
+  #underWay = 0;
+  #isPaused = false;
+  #isClosed = false;
+  #sawBytes = false;
+  receivedBytes = 0;
+
+  constructor(source: ByteSource, port: MessagePort, pool: BufferPool, maxUnderWay: number) {
+    this.#source = source;
+    this.#port = port;
+    this.#pool = pool;
+    this.#maxUnderWay = maxUnderWay;
+    pool.join(this);
+  }
+
+  /** Copies a chunk; what comes after `close` is dropped. */
+  write(chunk: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.receivedBytes += chunk.length;
+    this.#sawBytes = true;
+    for (let from = 0; from < chunk.length; ) {
+      this.#buffer ??= this.#take();
+      const length = Math.min(BUFFER_BYTES - this.#filled, chunk.length - from);
+      this.#view.set(
+        length === chunk.length ? chunk : chunk.subarray(from, from + length),
+        this.#filled,
+      );
+      this.#filled += length;
+      from += length;
+      if (this.#filled === BUFFER_BYTES) this.flush();
+    }
+    this.#steer();
+  }
+
+  /** Sends a half-filled buffer on its way. */
+  flush(): void {
+    if (!this.#buffer) return;
+    const buffer = this.#buffer;
+    const message: ToWorker = { kind: 'bytes', buffer, length: this.#filled };
+    this.#buffer = undefined;
+    this.#filled = 0;
+    this.#underWay += 1;
+    this.#port.postMessage(message, [buffer]);
+  }
+
+  /** Called at intervals: an append that received nothing since the last call holds no buffer after it. */
+  flushIfIdle(): void {
+    if (!this.#sawBytes) this.flush();
+    this.#sawBytes = false;
+  }
+
+  /** A buffer came home. */
+  onSpent(buffer: ArrayBuffer): void {
+    this.#underWay -= 1;
+    this.#pool.give(buffer);
+    this.#steer();
+  }
+
+  onShortage(): void {
+    this.flush();
+    this.#steer();
+  }
+
+  onRelief(): void {
+    this.#steer();
+  }
+
+  /** The append is over. Buffers that are still under way are lost with the worker. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#pool.leave(this);
+    if (this.#buffer) this.#pool.give(this.#buffer);
+    this.#buffer = undefined;
+    this.#pool.forget(this.#underWay);
+    this.#underWay = 0;
+  }
+
+  #take(): ArrayBuffer {
+    const buffer = this.#pool.take();
+    this.#view = new Uint8Array(buffer);
+    return buffer;
+  }
+
+  /** Pauses or resumes the sender, as the buffers demand. */
+  #steer(): void {
+    const mustPause = this.#underWay >= this.#maxUnderWay || this.#pool.isShort;
+    if (mustPause === this.#isPaused || this.#isClosed) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#source.pause();
+    else this.#source.resume();
+  }
+}

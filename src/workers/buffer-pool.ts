@@ -1,0 +1,65 @@
+/** Size of the buffers that travel between threads. Smaller ones cost wake-ups, larger ones caches. */
+export const BUFFER_BYTES = 1024 * 1024;
+
+/** Who takes buffers from the pool, and must be told when there are none. */
+export interface BufferUser {
+  /** The pool is empty: stop the sender, and send half-filled buffers on their way. */
+  onShortage(): void;
+  /** There are buffers again. */
+  onRelief(): void;
+}
+
+/**
+ * The buffers for bytes on their way to the store: `limitBytes` in all, made when first needed.
+ *
+ * A shortage stops every sender, and is over when a quarter of the buffers is back. A chunk that had been read
+ * before its sender was stopped still gets a buffer, so the limit may be passed by what one read delivers.
+ */
+export class BufferPool {
+  readonly #limit: number;
+  readonly #relief: number;
+  readonly #free: ArrayBuffer[] = [];
+  readonly #users = new Set<BufferUser>();
+  #taken = 0;
+  #isShort = false;
+
+  constructor(limitBytes: number) {
+    this.#limit = Math.max(1, Math.floor(limitBytes / BUFFER_BYTES));
+    this.#relief = Math.floor(this.#limit * 0.75);
+  }
+
+  get isShort(): boolean {
+    return this.#isShort;
+  }
+
+  join(user: BufferUser): void {
+    this.#users.add(user);
+  }
+
+  leave(user: BufferUser): void {
+    this.#users.delete(user);
+  }
+
+  take(): ArrayBuffer {
+    this.#taken += 1;
+    const buffer = this.#free.pop() ?? new ArrayBuffer(BUFFER_BYTES);
+    if (this.#taken >= this.#limit && !this.#isShort) {
+      this.#isShort = true;
+      for (const user of this.#users) user.onShortage();
+    }
+    return buffer;
+  }
+
+  give(buffer: ArrayBuffer): void {
+    if (this.#free.length < this.#limit) this.#free.push(buffer);
+    this.forget(1);
+  }
+
+  /** Buffers that went down with their worker. */
+  forget(count: number): void {
+    this.#taken -= count;
+    if (!this.#isShort || this.#taken > this.#relief) return;
+    this.#isShort = false;
+    for (const user of this.#users) user.onRelief();
+  }
+}

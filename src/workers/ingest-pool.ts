@@ -1,0 +1,188 @@
+import { extname } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { BodyEnd } from '../oci/byte-source.ts';
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
+import { ObjectNotFound, StoreFull, StoreUnavailable } from '../storage/blob-store.ts';
+import type { StoreLocation } from '../storage/open-store.ts';
+import { AppendFeed } from './append-feed.ts';
+import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
+import { type AppendRequest, type Ingest, LengthMismatch, WorkerDied } from './ingest.ts';
+import type { AppendTask, DigestTask, FromWorker, TaskResult, ToWorker } from './protocol.ts';
+import { Semaphore } from './semaphore.ts';
+
+export interface IngestOptions {
+  readonly store: StoreLocation;
+  readonly threads: number;
+  /** For the bytes of all appends on their way to the store, and of one. */
+  readonly bufferMemoryBytes: number;
+  readonly bufferMemoryPerUploadBytes: number;
+  /** Told of every worker that dies with a task. */
+  readonly onWorkerDeath: (error: Error) => void;
+  /** A segment is closed when it has this many bytes; 32 GiB unless given. */
+  readonly segmentBytes?: number;
+}
+
+const SEGMENT_BYTES = 32 * 1024 ** 3;
+/** Appends that one thread may have at the same time; the HTTP layer's limits come first. */
+const TASKS_PER_THREAD = 100_000;
+/** Reading stored bytes again competes with pushes: a few at a time. */
+const MAX_DIGESTS_OF_STORED = 2;
+const IDLE_CHECK_MS = 250;
+
+/** Starts the worker threads. */
+export function openIngestPool(options: IngestOptions): Ingest {
+  return new IngestPool(options);
+}
+
+class IngestPool implements Ingest {
+  readonly #options: IngestOptions;
+  readonly #threads: Piscina;
+  readonly #buffers: BufferPool;
+  readonly #feeds = new Set<AppendFeed>();
+  readonly #digests = new Semaphore(MAX_DIGESTS_OF_STORED);
+  readonly #idleCheck: NodeJS.Timeout;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#threads = startThreads(options.threads);
+    this.#buffers = new BufferPool(options.bufferMemoryBytes);
+    this.#idleCheck = setInterval(() => {
+      for (const feed of this.#feeds) feed.flushIfIdle();
+    }, IDLE_CHECK_MS);
+    this.#idleCheck.unref();
+  }
+
+  async append(request: AppendRequest): Promise<BodyEnd> {
+    const { port1: port, port2: workerPort } = new MessageChannel();
+    const maxUnderWay = Math.floor(this.#options.bufferMemoryPerUploadBytes / BUFFER_BYTES);
+    const feed = new AppendFeed(request.source, port, this.#buffers, maxUnderWay);
+    this.#feeds.add(feed);
+    try {
+      const task = this.#runAppend(request, workerPort);
+      return await driveAppend(request, port, feed, task);
+    } finally {
+      this.#feeds.delete(feed);
+      feed.close();
+      port.close();
+    }
+  }
+
+  async digestStored(
+    segments: DigestTask['segments'],
+    algorithm: DigestAlgorithm,
+  ): Promise<Digest> {
+    const task: DigestTask = { store: this.#options.store, segments, algorithm };
+    const result = await this.#digests.run(() =>
+      this.#run<TaskResult<Digest>>('digestStored', task),
+    );
+    return valueOf(result);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#idleCheck);
+    await this.#threads.destroy();
+  }
+
+  #runAppend(request: AppendRequest, port: MessagePort): Promise<void> {
+    const { store, segmentBytes = SEGMENT_BYTES } = this.#options;
+    const task: AppendTask = { port, store, plan: request.plan, segmentBytes };
+    return this.#run<void>('append', task, [port]);
+  }
+
+  /** Store errors come back as values, so a rejection means that the thread is gone or the pool is closed. */
+  async #run<T>(name: string, task: unknown, transferList: MessagePort[] = []): Promise<T> {
+    try {
+      return await this.#threads.run(task, { name, transferList });
+    } catch (cause) {
+      const error = new WorkerDied('the worker thread that stored this upload died', { cause });
+      this.#options.onWorkerDeath(error);
+      throw error;
+    }
+  }
+}
+
+function startThreads(threads: number): Piscina {
+  const extension = extname(import.meta.url);
+  return new Piscina({
+    filename: new URL(`./ingest-worker${extension}`, import.meta.url).href,
+    // From source the threads need the loader that the tests use.
+    execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
+    minThreads: threads,
+    maxThreads: threads,
+    // Appends are long and mostly wait: all run at once, spread over the threads by load.
+    concurrentTasksPerWorker: TASKS_PER_THREAD,
+    // With the default, a thread sleeps in Atomics.wait between tasks and its own timers never run.
+    atomics: 'disabled',
+  });
+}
+
+/** Feeds the body to the worker and commits its segments, until both ended. */
+async function driveAppend(
+  request: AppendRequest,
+  port: MessagePort,
+  feed: AppendFeed,
+  task: Promise<void>,
+): Promise<BodyEnd> {
+  const commits = new CommitQueue(request.commit);
+  const stored = new Promise<TaskResult<'stored' | 'cancelled'>>((resolve, reject) => {
+    task.catch(reject);
+    port.on('message', (message: FromWorker) => {
+      if (message.kind === 'spent') feed.onSpent(message.buffer);
+      else if (message.kind === 'segment') commits.add(message.segment).catch(reject);
+      else resolve(message.result);
+    });
+  });
+  const send = (message: ToWorker) => port.postMessage(message);
+  const { source, expectedBytes } = request;
+  // A failure of the worker or of a commit ends the append at once; the rest of the body is dropped.
+  const bodyEnd = await Promise.race([
+    source.deliverTo((chunk) => feed.write(chunk)),
+    stored.then(() => 'failed' as const),
+  ]).catch((error: unknown) => {
+    send({ kind: 'cancel' });
+    throw error;
+  });
+  const isWrongLength =
+    bodyEnd === 'complete' && expectedBytes !== undefined && feed.receivedBytes !== expectedBytes;
+  if (bodyEnd !== 'failed') {
+    feed.flush();
+    send({ kind: isWrongLength ? 'cancel' : 'end' });
+  }
+  valueOf(await stored);
+  await commits.settled();
+  if (isWrongLength) throw new LengthMismatch(expectedBytes);
+  if (bodyEnd === 'failed') throw new WorkerDied('the worker ended before the body did');
+  return bodyEnd;
+}
+
+/** Commits segments one at a time, in the order in which they were closed. */
+class CommitQueue {
+  readonly #commit: AppendRequest['commit'];
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(commit: AppendRequest['commit']) {
+    this.#commit = commit;
+  }
+
+  add(segment: Parameters<AppendRequest['commit']>[0]): Promise<void> {
+    this.#last = this.#last.then(() => this.#commit(segment));
+    return this.#last;
+  }
+
+  settled(): Promise<void> {
+    return this.#last;
+  }
+}
+
+function valueOf<T>(result: TaskResult<T>): T {
+  if (result.kind === 'done') return result.value;
+  switch (result.reason) {
+    case 'full':
+      throw new StoreFull(result.message);
+    case 'not-found':
+      throw new ObjectNotFound(result.message);
+    case 'unavailable':
+      throw new StoreUnavailable(result.message);
+  }
+}

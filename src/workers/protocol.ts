@@ -1,0 +1,53 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+import type { StoreLocation } from '../storage/open-store.ts';
+import type { ClosedSegment, DigestPlan } from './ingest.ts';
+
+/*
+ * Between the HTTP thread and the worker that runs an append, over one MessagePort:
+ *
+ *   HTTP thread                          worker
+ *     bytes, bytes, bytes …   ───────▶   writes and digests
+ *                             ◀───────   spent (the buffer goes home), one for each
+ *                             ◀───────   segment (closed and durable)
+ *     end                     ───────▶   closes the last segment
+ *     cancel                  ───────▶   leaves nothing of the open segment
+ *                             ◀───────   ended, the last word
+ *
+ * All of it goes through the one port, since order holds within a port alone. The pool's own promise tells of a
+ * worker that died.
+ */
+
+export interface AppendTask {
+  readonly port: MessagePort;
+  readonly store: StoreLocation;
+  readonly plan: DigestPlan;
+  /** A segment is closed when it has this many bytes. */
+  readonly segmentBytes: number;
+}
+
+export interface DigestTask {
+  readonly store: StoreLocation;
+  readonly segments: readonly { readonly key: string; readonly sizeBytes: number }[];
+  readonly algorithm: DigestAlgorithm;
+}
+
+export type ToWorker =
+  /** The first `length` bytes of a buffer, which is transferred. */
+  | { readonly kind: 'bytes'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'cancel' };
+
+export type FromWorker =
+  | { readonly kind: 'spent'; readonly buffer: ArrayBuffer }
+  | { readonly kind: 'segment'; readonly segment: ClosedSegment }
+  | { readonly kind: 'ended'; readonly result: TaskResult<'stored' | 'cancelled'> };
+
+/** Errors of the store lose their class on the way between threads; this keeps what kind they were. */
+export type TaskResult<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | {
+      readonly kind: 'failed';
+      readonly reason: 'not-found' | 'full' | 'unavailable';
+      readonly message: string;
+    };
