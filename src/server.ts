@@ -52,7 +52,7 @@ class Closers {
   }
 
   async close(log: Log): Promise<void> {
-    for (const closer of this.#closers.splice(0).reverse()) {
+    for (const closer of this.#closers.splice(0).toReversed()) {
       try {
         await closer();
       } catch (error) {
@@ -162,9 +162,9 @@ function openIngest(
   store: StoreLocation,
   metrics: Metrics,
   log: Log,
-  { openIngest = openIngestPool }: ServerOverrides,
+  overrides: ServerOverrides,
 ): Ingest {
-  return openIngest({
+  return (overrides.openIngest ?? openIngestPool)({
     store,
     ...config.workers,
     onWorkerDeath: (error) => {

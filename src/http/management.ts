@@ -14,7 +14,7 @@ export async function listenManagement(
   metrics: Metrics,
 ): Promise<Management> {
   const server = createServer((request, response) => {
-    answer(request, response, metrics).catch((error: unknown) => response.destroy(error as Error));
+    answer(request, response, metrics).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>

@@ -11,9 +11,8 @@ import {
 } from './exchange.ts';
 import { UwsBody } from './uws-body.ts';
 
-// Both exist, and its types lack them.
+// It exists, and the package's types lack it.
 declare module 'uWebSockets.js' {
-  const LIBUS_LISTEN_EXCLUSIVE_PORT: number;
   interface TemplatedApp {
     listen(
       host: string,
@@ -24,6 +23,8 @@ declare module 'uWebSockets.js' {
   }
 }
 
+/** LIBUS_LISTEN_EXCLUSIVE_PORT: without it two processes on one port share it silently. */
+const EXCLUSIVE_PORT = 1;
 /**
  * uWebSockets.js closes connections on which a body or a reader stalls for about 12 s, and can't be told otherwise.
  * pause() and resume() re-arm that timer; our own idle time-out cuts clients instead.
@@ -68,7 +69,7 @@ export async function listenUws(options: TransportOptions, handler: Handler): Pr
 
 function listen(app: uWS.TemplatedApp, { host, port }: TransportOptions) {
   return new Promise<uWS.us_listen_socket>((resolve, reject) => {
-    app.listen(host, port, uWS.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+    app.listen(host, port, EXCLUSIVE_PORT, (socket) => {
       if (socket) resolve(socket);
       else
         reject(
@@ -202,9 +203,9 @@ class UwsExchange implements Exchange {
       this.#onGone = done;
       response.onWritable((offset) => {
         this.#lastProgressMs = Date.now();
-        const [isWritten, isLast] = response.tryEnd(chunk.subarray(offset - begin), lengthBytes);
-        if (isLast) this.#done();
-        if (isWritten || isLast) done();
+        const [isWritten, isWhole] = response.tryEnd(chunk.subarray(offset - begin), lengthBytes);
+        if (isWhole) this.#done();
+        if (isWritten || isWhole) done();
         return isWritten;
       });
     });

@@ -1,6 +1,7 @@
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import type { ManifestMediaType } from '../oci/media-type.ts';
+import type { Page } from '../oci/page.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
@@ -81,12 +82,6 @@ export type ManifestPushResult =
   | { readonly kind: 'refused'; readonly refusals: readonly { tag: Tag; message: string }[] }
   /** Blobs or manifests that the repository doesn't have. */
   | { readonly kind: 'missing'; readonly digests: readonly Digest[] };
-
-/** One page of a sorted list: at most `limit` entries after `last` (exclusive; it need not exist). */
-export interface Page {
-  readonly limit: number;
-  readonly last: string | undefined;
-}
 
 export interface UploadRecords {
   create(session: {

@@ -4,13 +4,13 @@ import type {
   ManifestPushResult,
   ManifestRecord,
   MetadataStore,
-  Page,
   Referrer,
   TagRecord,
 } from '../meta/metadata-store.ts';
 import { type Digest, digestAlgorithm, digestBytes } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import { parseManifest } from '../oci/manifest.ts';
+import type { Page } from '../oci/page.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';

@@ -60,9 +60,7 @@ export class Sweeper {
 
   #schedule(afterMs: number): void {
     this.#timer = setTimeout(() => {
-      this.#running = this.#sweepAndLog().then(() => {
-        if (this.#timer) this.#schedule(this.#options.intervalMs);
-      });
+      this.#running = this.#sweepAndLog();
     }, afterMs);
     this.#timer.unref();
   }
@@ -75,6 +73,7 @@ export class Sweeper {
     } catch (error) {
       log.error({ err: error }, 'the sweep failed; it is tried again at its next time');
     }
+    if (this.#timer) this.#schedule(this.#options.intervalMs);
   }
 
   async #checkStore(): Promise<void> {

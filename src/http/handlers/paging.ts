@@ -1,5 +1,5 @@
-import type { Page } from '../../meta/metadata-store.ts';
 import { OciError } from '../../oci/error.ts';
+import type { Page } from '../../oci/page.ts';
 
 /** Lists are cut here whatever a client asks for. */
 const MAX_PAGE = 1000;

@@ -7,16 +7,16 @@ import { methodNotAllowed, requireDigest, sendJson } from './answers.ts';
 export async function handleReferrers(
   context: Context,
   repository: RepositoryName,
-  digest: string,
+  subjectText: string,
 ): Promise<void> {
   const { exchange, parts } = context;
   if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
     throw methodNotAllowed(context, 'GET, HEAD');
-  const subject = requireDigest(digest);
-  const artifactType = new URLSearchParams(exchange.query).get('artifactType');
+  const subject = requireDigest(subjectText);
+  const filter = new URLSearchParams(exchange.query).get('artifactType');
   const referrers = await parts.manifests.listReferrers(repository, subject);
   const manifests = referrers
-    .filter((referrer) => !artifactType || referrer.artifactType === artifactType)
+    .filter((referrer) => !filter || referrer.artifactType === filter)
     .map(({ mediaType, digest, sizeBytes, artifactType, annotations }) => ({
       mediaType,
       digest,
@@ -27,6 +27,6 @@ export async function handleReferrers(
   const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests };
   sendJson(context, index, {
     'Content-Type': MEDIA_TYPE.ociIndex,
-    ...(artifactType ? { 'OCI-Filters-Applied': 'artifactType' } : {}),
+    ...(filter ? { 'OCI-Filters-Applied': 'artifactType' } : {}),
   });
 }

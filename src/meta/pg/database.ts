@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { type ClientConfig, Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { MetadataUnavailable } from '../metadata-store.ts';
 import { isConnectionLost, isRetryable } from './sqlstate.ts';
 
@@ -10,7 +10,7 @@ export interface Statement {
 
 /** Rows of a statement; the row's type is what the statement's text selects. */
 export interface Queryable {
-  query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]>;
+  query<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]>;
 }
 
 export interface DatabaseOptions {
@@ -38,10 +38,10 @@ class Rollback<T> extends Error {
 
 /** A pool of connections. Every error that means "no database" becomes MetadataUnavailable. */
 export class Database implements Queryable {
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
 
   constructor(options: DatabaseOptions) {
-    this.#pool = new pg.Pool({
+    this.#pool = new Pool({
       ...connectionOptions(options.url),
       max: options.maxConnections,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
@@ -49,10 +49,7 @@ export class Database implements Queryable {
     this.#pool.on('error', options.onIdleError);
   }
 
-  async query<Row extends pg.QueryResultRow>(
-    statement: Statement,
-    values: unknown[],
-  ): Promise<Row[]> {
+  async query<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
     try {
       return (await this.#pool.query<Row>({ ...statement, values })).rows;
     } catch (error) {
@@ -108,7 +105,7 @@ export class Database implements Queryable {
   }
 }
 
-export function connectionOptions(url: string): pg.ClientConfig {
+export function connectionOptions(url: string): ClientConfig {
   return {
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -120,9 +117,9 @@ export function connectionOptions(url: string): pg.ClientConfig {
   };
 }
 
-function onClient(client: pg.PoolClient): Queryable {
+function onClient(client: PoolClient): Queryable {
   return {
-    async query<Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) {
+    async query<Row extends QueryResultRow>(statement: Statement, values: unknown[]) {
       return (await client.query<Row>({ ...statement, values })).rows;
     },
   };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { HeldLock, Locks } from '../metadata-store.ts';
 import { connectionOptions, translate } from './database.ts';
 
@@ -13,7 +13,7 @@ export class AdvisoryLocks implements Locks {
   readonly #onLost: (error: Error) => void;
   /** Names held by this instance: PostgreSQL would grant them to the same connection again. */
   readonly #held = new Set<string>();
-  #client: Promise<pg.Client> | undefined;
+  #client: Promise<Client> | undefined;
 
   constructor(url: string, onLost: (error: Error) => void) {
     this.#url = url;
@@ -48,7 +48,7 @@ export class AdvisoryLocks implements Locks {
     await client?.end();
   }
 
-  #heldLock(client: pg.Client, name: string): HeldLock {
+  #heldLock(client: Client, name: string): HeldLock {
     let isReleased = false;
     return {
       release: async () => {
@@ -61,7 +61,7 @@ export class AdvisoryLocks implements Locks {
     };
   }
 
-  async #ask(client: pg.Client, call: string, name: string): Promise<boolean> {
+  async #ask(client: Client, call: string, name: string): Promise<boolean> {
     const { rows } = await client.query<{ answer: boolean }>({
       name: call,
       text: `select ${call}($1::bigint) as answer`,
@@ -70,13 +70,13 @@ export class AdvisoryLocks implements Locks {
     return rows[0]?.answer ?? false;
   }
 
-  #connection(): Promise<pg.Client> {
+  #connection(): Promise<Client> {
     this.#client ??= this.#connect();
     return this.#client;
   }
 
-  async #connect(): Promise<pg.Client> {
-    const client = new pg.Client({
+  async #connect(): Promise<Client> {
+    const client = new Client({
       ...connectionOptions(this.#url),
       application_name: 'pierone-locks',
     });
@@ -93,7 +93,7 @@ export class AdvisoryLocks implements Locks {
     }
   }
 
-  #drop(client: pg.Client): void {
+  #drop(client: Client): void {
     this.#client = undefined;
     this.#held.clear();
     client.end().catch(() => undefined);

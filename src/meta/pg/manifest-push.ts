@@ -165,8 +165,8 @@ async function addManifest(query: Queryable, id: string, push: ManifestPush): Pr
   if (added.length === 0) return;
   // Sorted, so that two pushes never wait for each other's rows in turn.
   const { blobs, manifests } = manifest;
-  if (blobs.length > 0) await query.query(ADD_BLOBS, [id, digest, [...blobs].sort()]);
-  if (manifests.length > 0) await query.query(ADD_CHILDREN, [id, digest, [...manifests].sort()]);
+  if (blobs.length > 0) await query.query(ADD_BLOBS, [id, digest, blobs.toSorted()]);
+  if (manifests.length > 0) await query.query(ADD_CHILDREN, [id, digest, manifests.toSorted()]);
 }
 
 async function setTags(

@@ -1,4 +1,5 @@
 import type { Digest } from '../../oci/digest.ts';
+import type { Page } from '../../oci/page.ts';
 import { LATEST, type Tag } from '../../oci/reference.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type {
@@ -6,7 +7,6 @@ import type {
   ManifestPushResult,
   ManifestRecord,
   ManifestRecords,
-  Page,
   Referrer,
   TagRecord,
 } from '../metadata-store.ts';

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { connectionOptions, translate } from './database.ts';
 
 const MIGRATIONS = new URL('../migrations/', import.meta.url);
@@ -12,7 +12,7 @@ const MIGRATION_LOCK = '7024961150923';
  * @returns the names of those that ran now. @throws MetadataUnavailable
  */
 export async function migrate(url: string): Promise<string[]> {
-  const client = new pg.Client({
+  const client = new Client({
     ...connectionOptions(url),
     statement_timeout: 0,
     query_timeout: 0,
@@ -30,19 +30,19 @@ export async function migrate(url: string): Promise<string[]> {
   }
 }
 
-async function runMissing(client: pg.Client): Promise<string[]> {
+async function runMissing(client: Client): Promise<string[]> {
   await client.query(
     'create table if not exists schema_migrations (name text primary key, applied timestamptz not null default now())',
   );
   const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
   const applied = new Set(rows.map((row) => row.name));
-  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
+  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).toSorted();
   const missing = names.filter((name) => !applied.has(name));
   for (const name of missing) await run(client, name);
   return missing;
 }
 
-async function run(client: pg.Client, name: string): Promise<void> {
+async function run(client: Client, name: string): Promise<void> {
   const sql = await readFile(new URL(name, MIGRATIONS), 'utf8');
   await client.query('begin');
   await client.query(sql);

@@ -1,0 +1,62 @@
+/*
+ * Environment variables of the original Pier One that this one doesn't honour.
+ */
+
+/**
+ * Variables of the original that would protect or place data: starting without them would be another registry
+ * than the operator asked for, so they are errors until they are honoured.
+ */
+export const NOT_YET: Readonly<Record<string, string>> = {
+  HTTP_TOKENINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  TOKENINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_IIDINFO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_TEAM_SERVICE_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_KIO_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  HTTP_MAGNIFICENT_URL:
+    'access control is not built yet, and starting without it would leave everything open',
+  STORAGE_S3_BUCKET:
+    'S3 is not built yet, and the layers would be kept in STORAGE_DIRECTORY instead',
+};
+
+/** Variables of the original that do nothing here, with the reason. */
+export const NOT_HONOURED: Readonly<Record<string, string>> = {
+  HTTP_ALLOW_PUBLIC_READ: 'without access control everyone may read anyway',
+  HTTP_API_DEFINITION_SUFFIX: 'there is one API definition',
+  HTTP_MAGNIFICENT_POLICY: 'it belongs to HTTP_MAGNIFICENT_URL',
+  HTTP_USERNAME_PREFIX: 'it belongs to HTTP_KIO_URL',
+  DB_CLASSNAME: 'there is no JDBC driver here',
+  DB_SUBPROTOCOL: 'there is no JDBC driver here',
+  DB_INIT_SQL: 'time-outs and the schema are set by Pier One itself',
+  DB_PARTITIONS: 'there is one pool: see DB_MAX_POOL',
+  DB_MIN_POOL: 'connections are opened when needed: see DB_MAX_POOL',
+  PGSSLMODE: 'put sslmode into DATABASE_URL',
+  STORAGE_S3_EXTERNAL_STORE: 'S3 is not built yet',
+  STORAGE_S3_URL_EXPIRATION: 'S3 is not built yet',
+  API_REPOSITORY: 'events are not built yet',
+  API_SNS_REGION: 'events are not built yet',
+  API_SNS_TOPIC_ARN: 'events are not built yet',
+  HTTPLOGGER_API_URL: 'events are not built yet',
+  OAUTH2_ACCESS_TOKEN_URL: 'events are not built yet',
+  CREDENTIALS_DIR: 'events are not built yet',
+  API_CALLBACK_URL: 'there is no Clair integration',
+  API_CLAIR_URL: 'there is no Clair integration',
+  API_CLAIR_LAYER_PUSH_QUEUE_REGION: 'there is no Clair integration',
+  API_CLAIR_LAYER_PUSH_QUEUE_URL: 'there is no Clair integration',
+  API_CLAIR_CHECK_RESULT_QUEUE_REGION: 'there is no Clair integration',
+  API_CLAIR_CHECK_RESULT_QUEUE_URL: 'there is no Clair integration',
+  API_CLAIR_RECEIVER_THREAD_COUNT: 'there is no Clair integration',
+  AUDIT_LOG_BUCKET:
+    'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  AUDIT_LOG_FLUSH_MILLIS:
+    'the S3 audit log was deprecated by the original; tag events are kept in PostgreSQL',
+  SYSTEM_STUPS_LOG_LEVEL: 'there is one log level: see SYSTEM_LOG_LEVEL',
+  NREPL_ENABLED: 'there is no Clojure here',
+  NREPL_PORT: 'there is no Clojure here',
+  NREPL_BIND: 'there is no Clojure here',
+  JAVA_OPTS: 'there is no JVM here; see NODE_OPTIONS',
+};
