@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { EmbeddedPostgresError, OTHERWISE } from './embedded-error.ts';
 import { isThere, unless } from './embedded-files.ts';
 
-const COMMAND_TIMEOUT_MS = 300_000;
-
 /** The user that PostgreSQL runs as. */
 export interface Account {
   readonly uid: number;
@@ -74,7 +72,6 @@ export function run(
     const child = spawn(program, args, {
       ...optionsOf(account),
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: COMMAND_TIMEOUT_MS,
     });
     let output = '';
     const collect = (text: string) => {

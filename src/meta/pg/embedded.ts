@@ -102,7 +102,11 @@ function watch(place: Place, { client, postmaster }: RunningServer, log: Log) {
 
 /** The connection stays until the server is gone: otherwise a new owner might come, and lose its server at once. */
 async function shutDown(client: Client, postmaster: Postmaster, cluster: string): Promise<void> {
-  await stopPostmaster(postmaster.pid, cluster).finally(() => client.end().catch(() => {}));
+  try {
+    await stopPostmaster(postmaster.pid, cluster);
+  } finally {
+    await client.end().catch(() => {});
+  }
 }
 
 /** @returns the server's version. */

@@ -1,0 +1,92 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { createLog } from '../../src/log.ts';
+import { startEmbeddedPostgres } from '../../src/meta/pg/embedded.ts';
+
+/** A PostgreSQL of a test's own. Stop it in a hook: it outlives the test's process. */
+export interface TestPostgres {
+  /** Stays the same after `start`. */
+  readonly url: string;
+  /** Ends it, if it runs, and removes its data. */
+  stop(): Promise<void>;
+  /** SIGKILL, as in a crash: nothing is removed, connections break. */
+  kill(): Promise<void>;
+  /** Brings it up again after `kill`. */
+  start(): Promise<void>;
+}
+
+/** An embedded PostgreSQL with the empty database `pierone`, in a temporary directory. */
+export async function startPostgres(): Promise<TestPostgres> {
+  const folder = await makeFolder();
+  const directory = join(folder, 'postgres');
+  const log = createLog('silent');
+  let server = await startEmbeddedPostgres(directory, log);
+  const { url } = server;
+  return {
+    url,
+    stop: async () => {
+      await server.stop();
+      await removeCluster(server.directory, url);
+      await rm(folder, { recursive: true, force: true });
+    },
+    kill: () => killPostmaster(server.directory),
+    start: async () => {
+      server = await startEmbeddedPostgres(directory, log);
+      if (server.url !== url) throw new Error(`the url changed from ${url} to ${server.url}`);
+    },
+  };
+}
+
+/** Open for the user that PostgreSQL runs as when the tests run as root. */
+export async function makeFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'pierone-test-'));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** @returns the id of the process that postmaster.pid names. */
+export async function readPostmasterPid(directory: string): Promise<number> {
+  return Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+}
+
+/** SIGKILL to the postmaster's process group; waits until the process is gone. Its backends end a moment later. */
+export async function killPostmaster(directory: string): Promise<void> {
+  const pid = await readPostmasterPid(directory);
+  process.kill(-pid, 'SIGKILL');
+  while (await isPostmaster(pid)) await delay(10);
+}
+
+/** False for a process that ended, also if nobody has read its end yet. */
+export async function isPostmaster(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+    if (process.platform !== 'linux') return true;
+    return /\bpostgres\b/.test(await readFile(`/proc/${pid}/cmdline`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Removes what may lie elsewhere than in the directory of the test: the socket's folder, and a cluster that moved. */
+export async function removeCluster(directory: string, url: string): Promise<void> {
+  const socketDirectory = new URL(url).searchParams.get('host') ?? '';
+  const isTemporary = /\/(pierone-[0-9a-f]{16}|[^/]*\.socket)$/.test(socketDirectory);
+  if (isTemporary) await rm(socketDirectory, { recursive: true, force: true });
+  const isMoved = /^\/var\/lib\/pierone\/[0-9a-f]{16}(-\d+)?\/[^/]+$/.test(directory);
+  if (isMoved) await rm(dirname(directory), { recursive: true, force: true });
+}
+
+/** On a connection of its own. @returns the rows, each a list of its columns. */
+export async function query(url: string, sql: string): Promise<unknown[][]> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows;
+  } finally {
+    await client.end();
+  }
+}
