@@ -81,6 +81,14 @@ function listen(app: uWS.TemplatedApp, { host, port }: TransportOptions) {
   });
 }
 
+interface StalledChunk {
+  readonly chunk: Uint8Array;
+  /** Offset in the answer of its first byte. */
+  readonly begin: number;
+  readonly lengthBytes: number;
+  resume: () => void;
+}
+
 class UwsExchange implements Exchange {
   readonly method: string;
   readonly path: string;
@@ -95,7 +103,9 @@ class UwsExchange implements Exchange {
   #isGone = false;
   /** No more may be asked of the response object. */
   #isEnded = false;
-  #onGone: (() => void) | undefined;
+  /** The chunk that the kernel has taken a part of. */
+  #stalled: StalledChunk | undefined;
+  #hasWritableHandler = false;
   #lastProgressMs = Date.now();
 
   /** Takes from the request what it needs: after this call uWebSockets.js uses the object for the next one. */
@@ -154,12 +164,10 @@ class UwsExchange implements Exchange {
     try {
       for await (const chunk of chunks) {
         if (this.#isGone) break;
-        if (!this.#isAnswered) {
-          this.#isAnswered = true;
-          this.#body?.drop();
-          this.#response.cork(() => this.#writeHead(answer));
-        }
-        await this.#write(chunk, lengthBytes);
+        const isFirst = !this.#isAnswered;
+        if (isFirst) this.#body?.drop();
+        this.#isAnswered = true;
+        await this.#write(chunk, lengthBytes, isFirst ? answer : undefined);
         sentBytes += chunk.length;
       }
     } catch (error) {
@@ -174,7 +182,7 @@ class UwsExchange implements Exchange {
   /** Keeps uWebSockets.js from closing the connection, unless nothing moved for too long. */
   rearm(nowMs: number, idleTimeoutMs: number): void {
     const lastMs = Math.max(this.#lastProgressMs, this.#body?.lastProgressMs ?? 0);
-    const isTransfer = this.#body?.isArriving || this.#onGone !== undefined;
+    const isTransfer = this.#body?.isArriving || this.#stalled !== undefined;
     if (this.#isEnded || !isTransfer || this.#body?.isPaused) return;
     if (nowMs - lastMs > idleTimeoutMs) this.#cut();
     else {
@@ -183,32 +191,43 @@ class UwsExchange implements Exchange {
     }
   }
 
-  /** Writes one chunk; resolves when it is with the kernel, or the client is gone. */
-  #write(chunk: Uint8Array, lengthBytes: number): Promise<void> {
-    const response = this.#response;
-    const begin = response.getWriteOffset();
+  /** Writes one chunk, after the head if one is given; resolves when it is with the kernel, or the client is gone. */
+  #write(chunk: Uint8Array, lengthBytes: number, head: Answer | undefined): Promise<void> {
     let isOk = false;
-    let isLast = false;
-    response.cork(() => {
-      [isOk, isLast] = response.tryEnd(chunk, lengthBytes);
+    this.#response.cork(() => {
+      if (head) this.#writeHead(head);
+      const begin = this.#response.getWriteOffset();
+      isOk = this.#tryEnd(chunk, lengthBytes);
+      if (!isOk) this.#stalled = { chunk, begin, lengthBytes, resume: () => undefined };
     });
-    this.#lastProgressMs = Date.now();
-    if (isLast) this.#done();
-    if (isOk || isLast) return Promise.resolve();
+    const stalled = this.#stalled;
+    if (!stalled) return Promise.resolve();
     return new Promise((resolve) => {
-      const done = () => {
-        this.#onGone = undefined;
-        resolve();
-      };
-      this.#onGone = done;
-      response.onWritable((offset) => {
-        this.#lastProgressMs = Date.now();
-        const [isWritten, isWhole] = response.tryEnd(chunk.subarray(offset - begin), lengthBytes);
-        if (isWhole) this.#done();
-        if (isWritten || isWhole) done();
-        return isWritten;
-      });
+      stalled.resume = resolve;
+      if (this.#hasWritableHandler) return;
+      // Once: a handler that is set while one runs is overwritten with the one that runs.
+      this.#hasWritableHandler = true;
+      this.#response.onWritable((offset) => this.#onWritable(offset));
     });
+  }
+
+  /** @returns true when nothing is left to write. */
+  #onWritable(offset: number): boolean {
+    const stalled = this.#stalled;
+    if (!stalled) return true;
+    const { chunk, begin, lengthBytes } = stalled;
+    if (!this.#tryEnd(chunk.subarray(offset - begin), lengthBytes)) return false;
+    this.#stalled = undefined;
+    stalled.resume();
+    return true;
+  }
+
+  /** @returns true when the kernel took all of it. */
+  #tryEnd(chunk: Uint8Array, lengthBytes: number): boolean {
+    this.#lastProgressMs = Date.now();
+    const [isOk, isWhole] = this.#response.tryEnd(chunk, lengthBytes);
+    if (isWhole) this.#done();
+    return isOk || isWhole;
   }
 
   #writeHead({ status, headers }: Answer): void {
@@ -237,7 +256,7 @@ class UwsExchange implements Exchange {
   #gone(): void {
     this.#isGone = true;
     this.#body?.cut();
-    this.#onGone?.();
+    this.#stalled?.resume();
     this.#done();
   }
 
