@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Transport } from './http/exchange.ts';
 import { listenManagement, type Management } from './http/management.ts';
@@ -18,6 +19,9 @@ import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
+
+/** Time for storing what cut requests had sent. */
+const CUT_TIMEOUT_MS = 10_000;
 
 /** A running registry. */
 export interface Server {
@@ -199,7 +203,8 @@ async function drain(transport: Transport, timeoutMs: number, log: Log): Promise
   }
   clearTimeout(timer);
   transport.close();
-  await transport.idle();
+  // What the cut requests sent is still being stored.
+  await Promise.race([transport.idle(), delay(CUT_TIMEOUT_MS, undefined, { ref: false })]);
 }
 
 function urls(config: Config, transport: Transport, management: Management) {

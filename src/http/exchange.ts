@@ -46,7 +46,8 @@ export interface Exchange {
   stream(answer: Answer, lengthBytes: number, chunks: AsyncIterable<Uint8Array>): Promise<number>;
 }
 
-export type Handler = (exchange: Exchange) => void;
+/** Answers a request. Resolves when it has done all that it wants to do for it, also after the answer. Never rejects. */
+export type Handler = (exchange: Exchange) => Promise<void>;
 
 export interface TransportOptions {
   readonly host: string;
@@ -61,7 +62,7 @@ export interface Transport {
   readonly port: number;
   /** Accepts no connection any more. Running exchanges go on. */
   stopAccepting(): void;
-  /** Resolves when no exchange is running. */
+  /** Resolves when no exchange is running, and no handler is busy with one. */
   idle(): Promise<void>;
   /** Cuts every connection; senders of bodies count as gone. */
   close(): void;

@@ -43,13 +43,12 @@ export interface Context {
 export function registryHandler(parts: RegistryParts): Handler {
   const prefix = randomUUID().slice(0, 8);
   let count = 0;
-  return (exchange) => {
+  return (exchange) =>
     dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
       count += 1;
       const requestId = exchange.header('x-request-id')?.slice(0, 128) ?? `${prefix}-${count}`;
       sendError(exchange, error, requestId, parts.log);
     });
-  };
 }
 
 async function dispatch(context: Context): Promise<void> {

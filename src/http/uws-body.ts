@@ -60,7 +60,7 @@ export class UwsBody implements RequestBody {
   }
 
   resume(): void {
-    if (!this.#isPaused || this.#end) return;
+    if (!this.#isPaused || this.#end === 'cut') return;
     this.#isPaused = false;
     this.lastProgressMs = Date.now();
     this.#response.resume();
@@ -93,6 +93,8 @@ export class UwsBody implements RequestBody {
 
   #finish(end: BodyEnd): void {
     this.#end ??= end;
+    // The connection's next request must be read, whether somebody asked for this body or not.
+    this.resume();
     this.#onEnd?.(this.#end);
   }
 }

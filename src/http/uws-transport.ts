@@ -34,16 +34,18 @@ const REARM_MS = 4_000;
 /** Listens with uWebSockets.js. @throws ListenError */
 export async function listenUws(options: TransportOptions, handler: Handler): Promise<Transport> {
   const running = new Set<UwsExchange>();
-  const idleWaiters: (() => void)[] = [];
+  const activity = new Activity();
   const onEnd = (exchange: UwsExchange) => {
     running.delete(exchange);
-    if (running.size === 0) for (const wake of idleWaiters.splice(0)) wake();
+    activity.end();
   };
   const app = uWS.App();
   app.any('/*', (response, request) => {
     const exchange = new UwsExchange(response, request, onEnd);
     running.add(exchange);
-    handler(exchange);
+    activity.begin();
+    activity.begin();
+    void handler(exchange).finally(() => activity.end());
   });
   const socket = await listen(app, options);
   const rearm = setInterval(() => {
@@ -58,13 +60,32 @@ export async function listenUws(options: TransportOptions, handler: Handler): Pr
       if (isAccepting) uWS.us_listen_socket_close(socket);
       isAccepting = false;
     },
-    idle: () =>
-      running.size === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve)),
+    idle: () => activity.idle(),
     close() {
       clearInterval(rearm);
       app.close();
     },
   };
+}
+
+/** Counts what is under way: each exchange until its answer is out, and each handler until it is done. */
+class Activity {
+  #count = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  begin(): void {
+    this.#count += 1;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count === 0) for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  idle(): Promise<void> {
+    if (this.#count === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
 }
 
 function listen(app: uWS.TemplatedApp, { host, port }: TransportOptions) {
