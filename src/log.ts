@@ -16,3 +16,9 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   };
   return destination ? pino(options, destination) : pino(options);
 }
+
+/** Lines for people instead of JSON, for a terminal. The library is loaded only then. */
+export async function terminalDestination(): Promise<DestinationStream> {
+  const { build } = await import('pino-pretty');
+  return build({ colorize: true, translateTime: 'SYS:HH:MM:ss', sync: true });
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { ConfigError, describeSettings, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog, type Log, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
 import { EmbeddedPostgresError } from './meta/pg/embedded.ts';
 import { type Server, StartError, startServer } from './server.ts';
@@ -30,7 +30,10 @@ async function main(args: readonly string[]): Promise<void> {
     );
   }
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  const log = createLog(
+    config.logLevel,
+    process.stdout.isTTY ? await terminalDestination() : undefined,
+  );
   for (const notice of config.notices) log.warn(notice);
   const stopping = onStopSignal();
   const server = await startServer(config, log);
