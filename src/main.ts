@@ -3,7 +3,7 @@ import { ConfigError, describeSettings, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
-import { EmbeddedPostgresError } from './meta/pg/embedded.ts';
+import { EmbeddedPostgresError } from './meta/pg/embedded/embedded-postgres.ts';
 import { type Server, StartError, startServer } from './server.ts';
 import { StoreFull, StoreUnavailable } from './storage/blob-store.ts';
 import { welcome } from './welcome.ts';

@@ -6,7 +6,10 @@ import { registryHandler } from './http/registry-handler.ts';
 import { listenUws } from './http/uws-transport.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './meta/pg/embedded.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from './meta/pg/embedded/embedded-postgres.ts';
 import { migrate } from './meta/pg/migrate.ts';
 import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EmbeddedPostgresError, OTHERWISE } from './embedded-error.ts';
-import { isThere, unless } from './embedded-files.ts';
+import { EmbeddedPostgresError, OTHERWISE } from './error.ts';
+import { isThere, unless } from './files.ts';
 
 /** The user that PostgreSQL runs as. */
 export interface Account {

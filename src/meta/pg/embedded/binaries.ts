@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Log } from '../../log.ts';
-import { type Account, run } from './embedded-account.ts';
-import { codeOf, EmbeddedPostgresError, messageOf } from './embedded-error.ts';
-import { isThere, makeOpenFolder, unless } from './embedded-files.ts';
+import type { Log } from '../../../log.ts';
+import { type Account, run } from './account.ts';
+import { codeOf, EmbeddedPostgresError, messageOf } from './error.ts';
+import { isThere, makeOpenFolder, unless } from './files.ts';
 
 /**
  * No Windows: its binaries would run, but Node.js can't connect to their Unix socket there.

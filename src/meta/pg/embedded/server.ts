@@ -4,11 +4,11 @@ import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
-import { optionsOf } from './embedded-account.ts';
-import { codeOf, EmbeddedPostgresError, messageOf, OTHERWISE } from './embedded-error.ts';
-import { unless } from './embedded-files.ts';
-import { type Place, PORT } from './embedded-place.ts';
-import { type Postmaster, readPostmaster } from './embedded-process.ts';
+import { optionsOf } from './account.ts';
+import { codeOf, EmbeddedPostgresError, messageOf, OTHERWISE } from './error.ts';
+import { unless } from './files.ts';
+import { type Place, PORT } from './place.ts';
+import { type Postmaster, readPostmaster } from './process.ts';
 
 /** Recovery after a crash reads up to max_wal_size. */
 const START_TIMEOUT_MS = 300_000;

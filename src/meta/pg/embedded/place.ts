@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, lstat, mkdir, readlink, realpath, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Log } from '../../log.ts';
-import { type Account, canEnter, chooseAccount } from './embedded-account.ts';
-import { isCluster } from './embedded-cluster.ts';
-import { codeOf, EmbeddedPostgresError, OTHERWISE } from './embedded-error.ts';
-import { makeOpenFolder, unless } from './embedded-files.ts';
+import type { Log } from '../../../log.ts';
+import { type Account, canEnter, chooseAccount } from './account.ts';
+import { isCluster } from './cluster.ts';
+import { codeOf, EmbeddedPostgresError, OTHERWISE } from './error.ts';
+import { makeOpenFolder, unless } from './files.ts';
 
 /** Of root, for what the database's user can't reach elsewhere. */
 const SHARED_FOLDER = '/var/lib/pierone';

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { run } from './embedded-account.ts';
-import { EmbeddedPostgresError } from './embedded-error.ts';
-import { unless } from './embedded-files.ts';
+import { run } from './account.ts';
+import { EmbeddedPostgresError } from './error.ts';
+import { unless } from './files.ts';
 
 const POLL_MS = 25;
 const FAST_STOP_MS = 20_000;

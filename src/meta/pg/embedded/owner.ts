@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { EmbeddedPostgresError, OTHERWISE } from './embedded-error.ts';
-import { isTransient } from './embedded-server.ts';
+import { EmbeddedPostgresError, OTHERWISE } from './error.ts';
+import { isTransient } from './server.ts';
 
 /** Of advisory locks in the database `postgres`; the bytes of "pier\0one". It must never change. */
 const OWNER_KEY = '8100116945110527589';

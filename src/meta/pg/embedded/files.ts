@@ -1,5 +1,5 @@
 import { access, chmod, mkdir } from 'node:fs/promises';
-import { codeOf } from './embedded-error.ts';
+import { codeOf } from './error.ts';
 
 /** Waits for `promise`; `fallback` if it fails with one of the codes. */
 export async function unless<T, F>(

@@ -1,14 +1,14 @@
 import type { Client } from 'pg';
-import type { Log } from '../../log.ts';
-import { findPackage, prepareBinaries } from './embedded-binaries.ts';
-import { ensureCluster } from './embedded-cluster.ts';
-import { EmbeddedPostgresError, messageOf, OTHERWISE } from './embedded-error.ts';
-import { takeOwnership } from './embedded-owner.ts';
-import { findPlace, type Place } from './embedded-place.ts';
-import { type Postmaster, stopPostmaster } from './embedded-process.ts';
-import { ensureServer, type RunningServer } from './embedded-server.ts';
+import type { Log } from '../../../log.ts';
+import { findPackage, prepareBinaries } from './binaries.ts';
+import { ensureCluster } from './cluster.ts';
+import { EmbeddedPostgresError, messageOf, OTHERWISE } from './error.ts';
+import { takeOwnership } from './owner.ts';
+import { findPlace, type Place } from './place.ts';
+import { type Postmaster, stopPostmaster } from './process.ts';
+import { ensureServer, type RunningServer } from './server.ts';
 
-export { EmbeddedPostgresError } from './embedded-error.ts';
+export { EmbeddedPostgresError } from './error.ts';
 
 const DATABASE = 'pierone';
 /** A server that is being stopped ends our connection once; more often, somebody starts and stops it all the time. */

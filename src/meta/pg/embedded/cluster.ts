@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Log } from '../../log.ts';
-import { type Account, run } from './embedded-account.ts';
-import { codeOf, EmbeddedPostgresError, OTHERWISE } from './embedded-error.ts';
-import { isThere, unless } from './embedded-files.ts';
+import type { Log } from '../../../log.ts';
+import { type Account, run } from './account.ts';
+import { codeOf, EmbeddedPostgresError, OTHERWISE } from './error.ts';
+import { isThere, unless } from './files.ts';
 
 /** initdb takes about a second; a draft that nothing was added to for so long is a killed one's. */
 const DRAFT_LIFETIME_MS = 600_000;
