@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { linkLibraries } from '../../src/meta/pg/embedded-binaries.ts';
+import { linkLibraries } from '../../src/meta/pg/embedded/binaries.ts';
 
 let folder: string;
 

@@ -10,7 +10,7 @@ import {
   type EmbeddedPostgres,
   EmbeddedPostgresError,
   startEmbeddedPostgres,
-} from '../../src/meta/pg/embedded.ts';
+} from '../../src/meta/pg/embedded/embedded-postgres.ts';
 import {
   isPostmaster,
   killPostmaster,
@@ -21,7 +21,7 @@ import {
   startPostgres,
 } from '../support/postgres.ts';
 
-const EMBEDDED = fileURLToPath(new URL('../../src/meta/pg/embedded.ts', import.meta.url));
+const EMBEDDED = fileURLToPath(new URL('../../src/meta/pg/embedded/embedded-postgres.ts', import.meta.url));
 const LOG = fileURLToPath(new URL('../../src/log.ts', import.meta.url));
 const OWNER_SCRIPT = `
   const { startEmbeddedPostgres } = await import(${JSON.stringify(EMBEDDED)});

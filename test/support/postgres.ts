@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { createLog } from '../../src/log.ts';
-import { startEmbeddedPostgres } from '../../src/meta/pg/embedded.ts';
+import { startEmbeddedPostgres } from '../../src/meta/pg/embedded/embedded-postgres.ts';
 
 /** A PostgreSQL of a test's own. Stop it in a hook: it outlives the test's process. */
 export interface TestPostgres {
