@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { BodyEnd } from '../oci/byte-source.ts';
@@ -102,12 +101,18 @@ class IngestPool implements Ingest {
   }
 }
 
+/**
+ * What the threads run. From source (tests, benchmarks) that is the built file too, since Node.js 20 can't load
+ * TypeScript in worker threads.
+ */
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/workers/ingest-worker.js' : './ingest-worker.js',
+  import.meta.url,
+);
+
 function startThreads(threads: number): Piscina {
-  const extension = extname(import.meta.url);
   return new Piscina({
-    filename: new URL(`./ingest-worker${extension}`, import.meta.url).href,
-    // From source the threads need the loader that the tests use.
-    execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
+    filename: ENTRY.href,
     minThreads: threads,
     maxThreads: threads,
     // Appends are long and mostly wait: all run at once, spread over the threads by load.
