@@ -58,7 +58,7 @@ export interface BlobStore {
   list(): AsyncIterable<StoredObject>;
   /**
    * Ties the store to a registry: an empty store takes the id, any other must have it.
-   * @returns the id that the store carries now.
+   * @returns the id that the store carries now; empty when it has objects and no id
    */
   claim(registryId: string): Promise<string>;
 }

@@ -14,6 +14,7 @@ export class AdvisoryLocks implements Locks {
   /** Names held by this instance: PostgreSQL would grant them to the same connection again. */
   readonly #held = new Set<string>();
   #client: Promise<Client> | undefined;
+  #lastAnswer: Promise<unknown> = Promise.resolve();
 
   constructor(url: string, onLost: (error: Error) => void) {
     this.#url = url;
@@ -61,13 +62,16 @@ export class AdvisoryLocks implements Locks {
     };
   }
 
-  async #ask(client: Client, call: string, name: string): Promise<boolean> {
-    const { rows } = await client.query<{ answer: boolean }>({
+  /** One question after the other: a connection takes one at a time. */
+  #ask(client: Client, call: string, name: string): Promise<boolean> {
+    const query = {
       name: call,
       text: `select ${call}($1::bigint) as answer`,
       values: [lockKey(name)],
-    });
-    return rows[0]?.answer ?? false;
+    };
+    const answer = this.#lastAnswer.then(() => client.query<{ answer: boolean }>(query));
+    this.#lastAnswer = answer.catch(() => undefined);
+    return answer.then(({ rows }) => rows[0]?.answer ?? false);
   }
 
   #connection(): Promise<Client> {

@@ -64,6 +64,7 @@ class FileStore implements BlobStore {
       if (!isUsed) await this.#writeRegistryId(registryId);
       return (await readFile(this.#path(REGISTRY_ID_KEY), 'utf8')).trim();
     } catch (error) {
+      if (hasCode(error, 'ENOENT')) return '';
       throw translateFileError(error, REGISTRY_ID_KEY);
     }
   }
