@@ -34,8 +34,9 @@ const databaseUrl = z
   );
 const subname = z
   .string()
-  .regex(
-    /^\/\/[^/?#\s]+\/[^/?#\s]+(\?[^#\s]*)?$/,
+  .refine(
+    (name) =>
+      /^\/\/[^/?#@\s]+\/[^/?#\s]+(\?[^#\s]*)?$/.test(name) && URL.canParse(`postgresql:${name}`),
     'of the form //host:port/database, as in //localhost:5432/pierone',
   );
 const tagPatterns = z
@@ -168,6 +169,9 @@ const SETTINGS = {
 type SettingName = keyof typeof SETTINGS;
 type Values = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
 
+/** Their values may hold a password, so no message shows them. */
+const SECRET_SETTINGS = new Set(['DATABASE_URL', 'DB_SUBNAME', 'DB_PASSWORD']);
+
 export interface Config {
   readonly http: {
     readonly host: string;
@@ -222,41 +226,49 @@ export function readConfig(environment: Environment): Config {
   for (const [name, reason] of Object.entries(NOT_YET)) {
     if (environment[name]) problems.push(`${name} is set, but ${reason}: unset it`);
   }
-  if (environment['DATABASE_URL'] && environment['DB_SUBNAME']) {
-    problems.push('DATABASE_URL and DB_SUBNAME both name a database: keep one of them');
-  }
-  if (!values || problems.length > 0) throw new ConfigError(problems);
-  if (!values.HTTP_ALLOW_UNPROTECTED && !isLoopback(values.HTTP_HOST)) {
-    problems.push(
-      `HTTP_HOST is ${values.HTTP_HOST}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`,
-    );
-  }
-  if (values.BUFFER_MEMORY_PER_UPLOAD_MIB > values.BUFFER_MEMORY_MIB) {
-    problems.push('BUFFER_MEMORY_PER_UPLOAD_MIB must be at most BUFFER_MEMORY_MIB');
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
+  problems.push(...contradictions(values));
+  if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
   return toConfig(values, noticesOf(environment));
 }
 
-function readValues(environment: Environment, problems: string[]): Values | undefined {
+/** Each variable that can be read; what is wrong with the others goes to `problems`. */
+function readValues(environment: Environment, problems: string[]): Partial<Values> {
   const values: Record<string, unknown> = {};
   for (const [name, { schema, fallback }] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const given = environment[name] ?? fallback;
     if (given === undefined) continue;
     const result = schema.safeParse(given);
     if (result.success) values[name] = result.data;
-    else
-      problems.push(
-        `${name} must be ${result.error.issues[0]?.message}${secret(name) ? '' : `; it is "${given}"`}`,
-      );
+    else {
+      const shown = SECRET_SETTINGS.has(name) ? '' : `; it is "${given}"`;
+      problems.push(`${name} must be ${result.error.issues[0]?.message}${shown}`);
+    }
   }
-  // Each name was read by its own schema above; only the compiler can't follow the loop.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return problems.length === 0 ? (values as Values) : undefined;
+  return values;
 }
 
-function secret(name: string): boolean {
-  return name === 'DB_PASSWORD' || name === 'DATABASE_URL';
+/** Settings that are right each by itself, and wrong together. */
+function contradictions(values: Partial<Values>): string[] {
+  const problems: string[] = [];
+  if (values.DATABASE_URL !== undefined && values.DB_SUBNAME !== undefined) {
+    problems.push('DATABASE_URL and DB_SUBNAME both name a database: keep one of them');
+  }
+  const { HTTP_HOST: host = '127.0.0.1', BUFFER_MEMORY_PER_UPLOAD_MIB: one = 0 } = values;
+  if (values.HTTP_ALLOW_UNPROTECTED === false && !isLoopback(host)) {
+    problems.push(
+      `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`,
+    );
+  }
+  if (one > (values.BUFFER_MEMORY_MIB ?? one)) {
+    problems.push('BUFFER_MEMORY_PER_UPLOAD_MIB must be at most BUFFER_MEMORY_MIB');
+  }
+  return problems;
+}
+
+function isComplete(values: Partial<Values>): values is Values {
+  return Object.entries<Setting<unknown>>(SETTINGS).every(
+    ([name, { fallback }]) => fallback === undefined || name in values,
+  );
 }
 
 function isLoopback(host: string): boolean {

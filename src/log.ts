@@ -3,7 +3,25 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 export type Log = Logger;
 
 /** Names under which credentials travel; their values never reach a log line. */
-const REDACTED = ['authorization', 'cookie', 'password', 'token', 'secret', 'connectionString'];
+const CREDENTIALS = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'password',
+  'secret',
+  'client_secret',
+  'token',
+  'access_token',
+  'refresh_token',
+  'connectionString',
+];
+const SPELLINGS = CREDENTIALS.flatMap((name) => [
+  name,
+  name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase()),
+]);
+/** At the top of a line's fields and up to two objects deep. */
+const REDACTED = SPELLINGS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
 
 /** JSON lines on `destination` (standard output unless given). Bodies and query strings are never logged. */
 export function createLog(level: string, destination?: DestinationStream): Log {
@@ -12,7 +30,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: REDACTED.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+    redact: REDACTED,
   };
   return destination ? pino(options, destination) : pino(options);
 }

@@ -3,7 +3,6 @@ import { ConfigError, describeSettings, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
-import { EmbeddedPostgresError } from './meta/pg/embedded/embedded-postgres.ts';
 import { type Server, StartError, startServer } from './server.ts';
 import { StoreFull, StoreUnavailable } from './storage/blob-store.ts';
 import { welcome } from './welcome.ts';
@@ -11,7 +10,6 @@ import { welcome } from './welcome.ts';
 /** Errors that an operator can do something about: their sentence is enough. */
 const OPERATOR_ERRORS = [
   ConfigError,
-  EmbeddedPostgresError,
   ListenError,
   MetadataUnavailable,
   StartError,

@@ -7,7 +7,7 @@ import { listenUws } from './http/uws-transport.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 import {
-  type EmbeddedPostgres,
+  EmbeddedPostgresError,
   startEmbeddedPostgres,
 } from './meta/pg/embedded/embedded-postgres.ts';
 import { migrate } from './meta/pg/migrate.ts';
@@ -71,7 +71,7 @@ class Closers {
 
 /**
  * Builds the registry from its configuration and starts it.
- * @throws StartError, ListenError, EmbeddedPostgresError, MetadataUnavailable, StoreUnavailable; nothing is left running
+ * @throws StartError, ListenError, MetadataUnavailable, StoreUnavailable; nothing is left running
  */
 export async function startServer(
   config: Config,
@@ -132,7 +132,11 @@ async function openDatabase(config: Config, log: Log, closers: Closers) {
     const { host, pathname } = new URL(url);
     return { url, description: `Metadata is kept in PostgreSQL at ${host}${pathname}.` };
   }
-  const embedded: EmbeddedPostgres = await startEmbeddedPostgres(embeddedDirectory, log);
+  const embedded = await startEmbeddedPostgres(embeddedDirectory, log).catch((error: unknown) => {
+    throw error instanceof EmbeddedPostgresError
+      ? new StartError(error.message, { cause: error })
+      : error;
+  });
   closers.add(() => embedded.stop());
   const { version, directory } = embedded;
   return {

@@ -32,7 +32,7 @@ function logError(exchange: Exchange, error: OciError, requestId: string, log: L
   const { method, path } = exchange;
   const { code, status } = error;
   const line = { requestId, method, path, status, code, remoteAddress: exchange.remoteAddress };
-  if (!exchange.isOpen) log.debug(line, 'the client went away');
-  else if (status >= 500) log.error({ ...line, err: error.cause ?? error }, error.message);
+  if (status >= 500) log.error({ ...line, err: error.cause ?? error }, error.message);
+  else if (!exchange.isOpen) log.debug(line, 'the client went away');
   else log.debug(line, error.message);
 }

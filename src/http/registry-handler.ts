@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import { OciError } from '../oci/error.ts';
-import { ANONYMOUS, type Principal } from '../oci/principal.ts';
+import { ANONYMOUS } from '../oci/principal.ts';
 import {
   explainRepositoryName,
   parseRepositoryName,
   type RepositoryName,
 } from '../oci/repository-name.ts';
-import type { Blobs } from '../registry/blobs.ts';
-import type { Manifests } from '../registry/manifests.ts';
-import type { Uploads } from '../registry/uploads.ts';
+import type { Context, RegistryParts } from './context.ts';
 import { sendError } from './error-response.ts';
-import type { Exchange, Handler } from './exchange.ts';
+import type { Handler } from './exchange.ts';
 import { handleBase } from './handlers/base.ts';
 import { handleBlob } from './handlers/blob.ts';
 import { handleCatalog } from './handlers/catalog.ts';
@@ -21,23 +17,6 @@ import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
 import { matchRoute, type Route } from './routes.ts';
-
-/** What handlers work with. */
-export interface RegistryParts {
-  readonly uploads: Uploads;
-  readonly blobs: Blobs;
-  readonly manifests: Manifests;
-  readonly metrics: Metrics;
-  readonly log: Log;
-  readonly manifestMaxBytes: number;
-}
-
-/** One request, as handlers see it. */
-export interface Context {
-  readonly exchange: Exchange;
-  readonly parts: RegistryParts;
-  readonly principal: Principal;
-}
 
 /** Answers every request: finds the handler, and turns what it throws into an answer. */
 export function registryHandler(parts: RegistryParts): Handler {

@@ -45,12 +45,17 @@ export class UwsBody implements RequestBody {
     if ((this.announcedBytes ?? 0) > maxBytes) return 'too-large';
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    const end = await this.deliverTo((chunk) => {
+    let tellTooLarge = () => {};
+    const tooLarge = new Promise<'too-large'>((resolve) => {
+      tellTooLarge = () => resolve('too-large');
+    });
+    const delivered = this.deliverTo((chunk) => {
       bytes += chunk.length;
       if (bytes <= maxBytes) chunks.push(chunk.slice());
+      else tellTooLarge();
     });
-    if (end === 'cut') return 'cut';
-    return bytes > maxBytes ? 'too-large' : Buffer.concat(chunks);
+    const end = await Promise.race([tooLarge, delivered]);
+    return end === 'complete' ? Buffer.concat(chunks) : end;
   }
 
   pause(): void {

@@ -183,13 +183,17 @@ class UwsExchange implements Exchange {
   ): Promise<number> {
     let sentBytes = 0;
     try {
+      let head: Answer | undefined = answer;
       for await (const chunk of chunks) {
-        if (this.#isGone) break;
-        const isFirst = !this.#isAnswered;
-        if (isFirst) this.#body?.drop();
+        if (this.#isGone || (head && this.#isAnswered)) break;
+        if (head) this.#body?.drop();
         this.#isAnswered = true;
-        await this.#write(chunk, lengthBytes, isFirst ? answer : undefined);
+        await this.#write(chunk, lengthBytes, head);
+        head = undefined;
         sentBytes += chunk.length;
+      }
+      if (!head && sentBytes < lengthBytes && !this.#isGone) {
+        throw new RangeError(`the answer ended after ${sentBytes} of ${lengthBytes} bytes`);
       }
     } catch (error) {
       // Before the head went out, the caller can still answer; after it, only a cut tells the client.

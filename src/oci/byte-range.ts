@@ -30,6 +30,8 @@ export function parseRange(header: string | undefined, sizeBytes: number): Range
     const [, from = '', to = ''] = match;
     if (from === '' && to === '') return WHOLE;
     if (from !== '' && to !== '' && Number(to) < Number(from)) return WHOLE;
+    // A suffix is satisfiable whatever the length (section 14.1.2); of nothing it can only be the whole.
+    if (from === '' && Number(to) > 0 && sizeBytes === 0) return WHOLE;
     const range = resolve(from, to, sizeBytes);
     if (range) ranges.push(range);
   }
@@ -52,9 +54,10 @@ function resolve(from: string, to: string, sizeBytes: number): ByteRange | undef
  * (OCI distribution-spec, "Pushing a blob in chunks", writes it bare). Undefined when malformed.
  */
 export function parseContentRange(header: string): ByteRange | undefined {
-  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(header.trim());
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(\d{1,15}|\*))?$/.exec(header.trim());
   if (!match) return undefined;
   const first = Number(match[1]);
   const last = Number(match[2]);
-  return last < first ? undefined : { first, last };
+  const total = match[3] === undefined || match[3] === '*' ? Infinity : Number(match[3]);
+  return last < first || last >= total ? undefined : { first, last };
 }

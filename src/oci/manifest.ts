@@ -99,13 +99,13 @@ function decideMediaType(
   const announced = contentType && !UNSPECIFIC.has(contentType) ? contentType : undefined;
   if (announced && document.mediaType && announced !== document.mediaType) {
     throw invalid(
-      `Content-Type is ${announced}, but the manifest's mediaType is ${document.mediaType}: send the same in both`,
+      `Content-Type is ${announced}, but the manifest's mediaType is ${document.mediaType.slice(0, 100)}: send the same in both`,
     );
   }
   const mediaType = announced ?? document.mediaType ?? inferMediaType(document);
   if (!isManifestMediaType(mediaType)) {
     throw invalid(
-      `${mediaType} is no manifest type that the registry keeps: ${Object.values(MEDIA_TYPE).join(', ')}`,
+      `${mediaType.slice(0, 100)} is no manifest type that the registry keeps: ${Object.values(MEDIA_TYPE).join(', ')}`,
     );
   }
   return mediaType;

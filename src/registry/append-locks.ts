@@ -103,13 +103,17 @@ export class AppendLocks {
     forget: () => void,
   ): AppendLock {
     let gone: Promise<HeldLock | undefined> | undefined;
+    let isReleased = false;
     return {
       clientGone: () => {
+        // The rest of a refused body may still be dropped when its sender hangs up.
+        if (isReleased) return;
         append.isClientGone = true;
         // Without it other instances answer 409 instead of waiting: no reason to fail.
         gone ??= this.#locks.tryAcquire(goneName(uploadId)).catch(() => undefined);
       },
       release: async () => {
+        isReleased = true;
         await held.release();
         await (await gone)?.release();
         forget();

@@ -67,6 +67,8 @@ export class AppendFeed implements BufferUser {
 
   /** A buffer came home. */
   onSpent(buffer: ArrayBuffer): void {
+    // Those that were under way at the end were given up then.
+    if (this.#isClosed) return;
     this.#underWay -= 1;
     this.#pool.give(buffer);
     this.#steer();

@@ -1,6 +1,6 @@
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/error.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 
 /** On every answer below /v2/: old clients look for it. */
 export const API_VERSION = { 'Docker-Distribution-Api-Version': 'registry/2.0' };

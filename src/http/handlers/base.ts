@@ -1,4 +1,4 @@
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { API_VERSION, methodNotAllowed } from './answers.ts';
 
 const ANSWER = {

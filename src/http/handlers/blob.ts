@@ -3,7 +3,7 @@ import type { Digest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/error.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { BlobContent } from '../../registry/blobs.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { API_VERSION, etagOf, matchesEtag, methodNotAllowed, requireDigest } from './answers.ts';
 
 /** end-2: the bytes of a blob, whole or a range of them. */

@@ -1,4 +1,4 @@
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { methodNotAllowed, sendJson } from './answers.ts';
 import { cutPage, readPage } from './paging.ts';
 

@@ -2,7 +2,7 @@ import { OciError } from '../../oci/error.ts';
 import { LATEST, parseReference, parseTag, type Reference, type Tag } from '../../oci/reference.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { FoundManifest } from '../../registry/manifests.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { API_VERSION, etagOf, matchesEtag, methodNotAllowed } from './answers.ts';
 
 /** end-3 and end-7: manifests by tag and by digest. */

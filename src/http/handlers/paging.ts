@@ -13,7 +13,7 @@ export interface ListRequest {
 /** Reads n and last (distribution-spec, "Listing Tags"). @throws OciError */
 export function readPage(query: URLSearchParams): ListRequest {
   const n = query.get('n');
-  if (n !== null && !/^\d{1,9}$/.test(n)) {
+  if (n !== null && !/^\d+$/.test(n)) {
     throw new OciError('UNSUPPORTED', {
       status: 400,
       message: 'n must be a whole number of entries',

@@ -1,6 +1,6 @@
 import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { methodNotAllowed, requireDigest, sendJson } from './answers.ts';
 
 /** end-12: manifests whose subject is `digest`, as an index; empty when there are none, never 404. */

@@ -1,5 +1,5 @@
 import type { RepositoryName } from '../../oci/repository-name.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { methodNotAllowed, sendJson } from './answers.ts';
 import { cutPage, readPage } from './paging.ts';
 

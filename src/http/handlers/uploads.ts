@@ -3,7 +3,7 @@ import { type Digest, type DigestAlgorithm, isDigestAlgorithm } from '../../oci/
 import { OciError } from '../../oci/error.ts';
 import { parseRepositoryName, type RepositoryName } from '../../oci/repository-name.ts';
 import type { UploadStatus } from '../../registry/uploads.ts';
-import type { Context } from '../registry-handler.ts';
+import type { Context } from '../context.ts';
 import { API_VERSION, methodNotAllowed, requireDigest } from './answers.ts';
 
 /** end-4 and end-11: POST starts an upload, takes a whole blob, or mounts one of another repository. */

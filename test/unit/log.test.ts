@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { createLog } from '../../src/log.ts';
+
+const SECRET = 'gbeyJhbGciOi';
+
+/** What a log writes while `use` has it. */
+function linesOf(use: (log: ReturnType<typeof createLog>) => void, level = 'trace'): string[] {
+  const lines: string[] = [];
+  use(createLog(level, { write: (line) => void lines.push(line) }));
+  return lines;
+}
+
+test('a line is JSON with the level in words, a time, and no more than was given', () => {
+  const [line = ''] = linesOf((log) => log.warn({ bytes: 7 }, 'hello'));
+  expect(JSON.parse(line)).toEqual({
+    level: 'warn',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    bytes: 7,
+    msg: 'hello',
+  });
+});
+
+test('what is below the level is not written', () => {
+  expect(linesOf((log) => log.info('hello'), 'warn')).toEqual([]);
+  expect(linesOf((log) => log.warn('hello'), 'warn')).toHaveLength(1);
+});
+
+/** A credential in the places where code puts one. */
+const PLACES = (name: string): Readonly<Record<string, object>> => ({
+  'at the top': { [name]: SECRET },
+  'in an object': { request: { [name]: SECRET } },
+  'in the headers of a request': { request: { headers: { [name]: SECRET } } },
+  'in several values': { [name]: [SECRET, SECRET] },
+  'on an error': { err: Object.assign(new Error('failed'), { [name]: SECRET }) },
+});
+
+describe('credentials never reach the output', () => {
+  test.each([
+    'authorization',
+    'Authorization',
+    'proxy-authorization',
+    'cookie',
+    'set-cookie',
+    'password',
+    'token',
+    'access_token',
+    'refresh_token',
+    'secret',
+    'client_secret',
+    'connectionString',
+  ])('%s', (name) => {
+    const leaks = Object.entries(PLACES(name)).filter(([, fields]) => {
+      const lines = linesOf((log) => log.error(fields, 'failed'));
+      expect(lines).toHaveLength(1);
+      return lines.join().includes(SECRET);
+    });
+    expect(leaks.map(([place]) => place)).toEqual([]);
+  });
+
+  test('nor out of a child log', () => {
+    const lines = linesOf((log) => log.child({ authorization: SECRET }).info('hello'));
+    expect(lines).toHaveLength(1);
+    expect(lines.join()).not.toContain(SECRET);
+  });
+
+  test('what is no credential stays', () => {
+    const lines = linesOf((log) => log.info({ path: '/v2/', uid: 'me' }, 'hello'));
+    expect(JSON.parse(lines.join())).toMatchObject({ path: '/v2/', uid: 'me' });
+  });
+});
