@@ -1,0 +1,132 @@
+import { readFile, rm } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createBuildahClient } from '../support/clients/buildah.ts';
+import { createCtrClient } from '../support/clients/ctr.ts';
+import { createDockerClient } from '../support/clients/docker.ts';
+import type { ImageClient } from '../support/clients/image-client.ts';
+import { createPodmanClient } from '../support/clients/podman.ts';
+import { copyImage, createSkopeoClient } from '../support/clients/skopeo.ts';
+import { startContainerd } from '../support/containerd.ts';
+import { startDockerd } from '../support/dockerd.ts';
+import { JsonValue } from '../support/json.ts';
+import { blobPath, type LayoutImage, makeImage, makeIndex } from '../support/oci-layout.ts';
+import { getManifest } from '../support/registry-api.ts';
+import type { ServerProcess } from '../support/server.ts';
+import { startServerIn } from '../support/server-in-workspace.ts';
+import { createWorkspace, type Workspace } from '../support/workspace.ts';
+
+const GIB = 1024 ** 3;
+const SETUP_TIMEOUT_MS = 300_000;
+
+const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageClient>>> = {
+  docker: async (workspace) => createDockerClient(workspace, await startDockerd(workspace)),
+  podman: createPodmanClient,
+  buildah: createBuildahClient,
+  skopeo: async (workspace) => createSkopeoClient(workspace),
+  ctr: async (workspace) => createCtrClient(workspace, await startContainerd(workspace)),
+};
+
+let images: Workspace;
+let ofThirtyLayers: LayoutImage;
+let ofOneGibibyte: LayoutImage;
+
+/** A registry and a store of its own for each test: nothing is there yet, so everything is transferred. */
+let workspace: Workspace;
+let server: ServerProcess;
+
+beforeAll(async () => {
+  images = await createWorkspace();
+  ofThirtyLayers = await makeImage(images.path('thirty'), { layers: 30, layerBytes: 300_000 });
+  ofOneGibibyte = await makeImage(images.path('large'), { layers: 1, layerBytes: GIB });
+}, SETUP_TIMEOUT_MS);
+afterAll(() => images.dispose());
+
+beforeEach(async () => {
+  workspace = await createWorkspace();
+  server = await startServerIn(workspace);
+});
+afterEach(() => workspace.dispose());
+
+describe.each(Object.entries(CLIENTS))('%s', (_name, createClient) => {
+  test('pulls the image of 30 layers that it pushed', async () => {
+    await pushAndPull(await createClient(workspace), ofThirtyLayers, 30 * 300_000);
+  });
+
+  test('pulls the image with a layer of 1 GiB that it pushed', async () => {
+    await pushAndPull(await createClient(workspace), ofOneGibibyte, GIB);
+  });
+});
+
+async function pushAndPull(client: ImageClient, image: LayoutImage, bytes: number): Promise<void> {
+  const reference = `${server.host}/acme/app:1.0`;
+  await client.load(image, reference);
+  await client.push(reference);
+  // Random bytes can't be compressed, so that less would mean that something wasn't transferred.
+  expect(await server.metric('pierone_uploaded_bytes_total')).toBeGreaterThanOrEqual(bytes);
+  await client.forget(reference);
+
+  const pulled = await client.pull(reference);
+
+  expect(await server.metric('pierone_downloaded_bytes_total')).toBeGreaterThanOrEqual(bytes);
+  const served = await getManifest(server.url, 'acme/app', '1.0');
+  expect(served.claimedDigest).toBe(served.digest);
+  expect(pulled).toEqual({
+    manifestDigest: served.digest,
+    configDigest: image.configDigest,
+    diffIds: image.diffIds,
+  });
+}
+
+test('skopeo copies an index of two platforms there and back, byte for byte', async () => {
+  const wish = { layers: 3, layerBytes: 100_000 };
+  const index = await makeIndex(workspace.path('index'), ['amd64', 'arm64'], wish);
+  const remote = `docker://${server.host}/acme/multi:1.0`;
+  await copyImage(index.source, remote, '--all');
+
+  await copyImage(remote, `oci:${workspace.path('copy')}:index`, '--all');
+
+  const served = await getManifest(server.url, 'acme/multi', '1.0');
+  expect(served.bytes).toEqual(await readFile(blobPath(index.directory, index.indexDigest)));
+  const digests = await listBlobs(index.directory, index.indexDigest);
+  expect(digests).toHaveLength(1 + 2 * (1 + 1 + 3));
+  for (const digest of digests) {
+    const copy = await readFile(blobPath(workspace.path('copy'), digest));
+    expect(copy.equals(await readFile(blobPath(index.directory, digest))), digest).toBe(true);
+  }
+});
+
+/** The index, its manifests, and their configurations and layers. */
+async function listBlobs(directory: string, indexDigest: string): Promise<string[]> {
+  const read = async (digest: string) =>
+    JsonValue.parse(await readFile(blobPath(directory, digest), 'utf8'));
+  const digests = [indexDigest];
+  for (const child of (await read(indexDigest)).at('manifests').items) {
+    const manifest = await read(child.at('digest').text);
+    const parts = [child, manifest.at('config'), ...manifest.at('layers').items];
+    digests.push(...parts.map((part) => part.at('digest').text));
+  }
+  return digests;
+}
+
+test('podman pulls the zstd layers that it pushed', async () => {
+  const podman = await createPodmanClient(workspace);
+  const image = await makeImage(workspace.path('zstd'), { layers: 5, layerBytes: 1_000_000 });
+  const reference = `${server.host}/acme/zstd:1.0`;
+  await podman.load(image, reference);
+  await rm(image.directory, { recursive: true });
+  await podman.pushWith(reference, '--compression-format=zstd');
+  await podman.forget(reference);
+
+  const pulled = await podman.pull(reference);
+
+  const served = await getManifest(server.url, 'acme/zstd', '1.0');
+  const layers = JsonValue.parse(served.bytes.toString()).at('layers').items;
+  expect(layers.map((layer) => layer.at('mediaType').text)).toEqual(
+    Array(5).fill('application/vnd.oci.image.layer.v1.tar+zstd'),
+  );
+  expect(pulled).toEqual({
+    manifestDigest: served.digest,
+    configDigest: image.configDigest,
+    diffIds: image.diffIds,
+  });
+});

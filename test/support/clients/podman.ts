@@ -1,0 +1,61 @@
+import { basename, dirname } from 'node:path';
+import { JsonValue } from '../json.ts';
+import { findStorageDriver } from '../mounts.ts';
+import type { LayoutImage } from '../oci-layout.ts';
+import { type RunResult, run } from '../process-runner.ts';
+import type { Workspace } from '../workspace.ts';
+import type { ImageClient } from './image-client.ts';
+
+export interface PodmanClient extends ImageClient {
+  pushWith(reference: string, ...options: readonly string[]): Promise<void>;
+}
+
+/** A podman with a store of the workspace's own. */
+export async function createPodmanClient(workspace: Workspace): Promise<PodmanClient> {
+  const podman = await createStoreCommand('podman', workspace);
+  const pushWith = async (reference: string, ...options: readonly string[]) =>
+    void (await podman(['push', '--tls-verify=false', ...options, reference]));
+  return {
+    async load(image, reference) {
+      const imageId = await loadLayout(podman, image);
+      await podman(['tag', imageId, reference]);
+    },
+    pushWith,
+    push: pushWith,
+    forget: async () => void (await podman(['rmi', '--all', '--force'])),
+    async pull(reference) {
+      await podman(['pull', '--tls-verify=false', reference]);
+      const { stdout } = await podman(['image', 'inspect', reference]);
+      const image = JsonValue.parse(stdout).at(0);
+      return {
+        manifestDigest: image.at('Digest').text,
+        configDigest: `sha256:${image.at('Id').text}`,
+        diffIds: image.at('RootFS', 'Layers').texts,
+      };
+    },
+  };
+}
+
+type StoreCommand = (args: readonly string[], cwd?: string) => Promise<RunResult>;
+
+/** @returns the image's ID. */
+export async function loadLayout(command: StoreCommand, image: LayoutImage): Promise<string> {
+  // The path becomes the image's first name, which must be lower-case: so it is a short one.
+  const source = `oci:${basename(image.directory)}:${image.tag}`;
+  const { stdout } = await command(['pull', '--quiet', source], dirname(image.directory));
+  return stdout.trim();
+}
+
+/** podman and buildah take the same options, and would otherwise share the machine's store. */
+export async function createStoreCommand(
+  command: 'podman' | 'buildah',
+  workspace: Workspace,
+): Promise<StoreCommand> {
+  const options = [
+    `--root=${workspace.path(command, 'root')}`,
+    `--runroot=${workspace.path(command, 'run')}`,
+    `--storage-driver=${await findStorageDriver(workspace)}`,
+  ];
+  const env = { HOME: workspace.directory };
+  return (args, cwd = '/') => run(command, [...options, ...args], { env, cwd });
+}

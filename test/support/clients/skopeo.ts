@@ -1,0 +1,54 @@
+import { readFile, rm } from 'node:fs/promises';
+import { JsonValue } from '../json.ts';
+import { blobPath, fileDigest, type LayoutImage } from '../oci-layout.ts';
+import { run } from '../process-runner.ts';
+import type { Workspace } from '../workspace.ts';
+import type { ImageClient, PulledImage } from './image-client.ts';
+
+/**
+ * `skopeo copy`. With --preserve-digests always: otherwise it replaces layers by others of the same
+ * content that it remembers from earlier copies.
+ */
+export async function copyImage(
+  source: string,
+  target: string,
+  ...options: readonly string[]
+): Promise<void> {
+  const insecure = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+  await run('skopeo', ['copy', '--preserve-digests', ...insecure, ...options, source, target]);
+}
+
+/** skopeo has no store: it pulls into a layout directory of its own. */
+export function createSkopeoClient(workspace: Workspace): ImageClient {
+  const loaded = new Map<string, LayoutImage>();
+  const directory = workspace.path('skopeo');
+  return {
+    load: async (image, reference) => void loaded.set(reference, image),
+    async push(reference) {
+      const image = loaded.get(reference);
+      if (!image) throw new Error(`${reference} was not loaded`);
+      await copyImage(image.source, `docker://${reference}`);
+    },
+    async forget(reference) {
+      loaded.delete(reference);
+      await rm(directory, { recursive: true, force: true });
+    },
+    async pull(reference) {
+      await copyImage(`docker://${reference}`, `oci:${directory}:pulled`);
+      return readLayout(directory);
+    },
+  };
+}
+
+/** Its layers are plain, so that the digests of the files are those of the contents. */
+async function readLayout(directory: string): Promise<PulledImage> {
+  const index = JsonValue.parse(await readFile(`${directory}/index.json`, 'utf8'));
+  const manifestDigest = index.at('manifests', 0, 'digest').text;
+  const manifest = JsonValue.parse(await readFile(blobPath(directory, manifestDigest), 'utf8'));
+  const layers = manifest.at('layers').items.map((layer) => layer.at('digest').text);
+  return {
+    manifestDigest: await fileDigest(blobPath(directory, manifestDigest)),
+    configDigest: await fileDigest(blobPath(directory, manifest.at('config', 'digest').text)),
+    diffIds: await Promise.all(layers.map((digest) => fileDigest(blobPath(directory, digest)))),
+  };
+}
