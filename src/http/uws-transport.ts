@@ -165,13 +165,13 @@ class UwsExchange implements Exchange {
     const { body = '' } = answer;
     this.#response.cork(() => {
       this.#writeHead(answer);
-      if (this.method === 'HEAD') {
+      if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
+      else if (this.method === 'HEAD') {
         if (answer.headers['Content-Length'] === undefined) {
           this.#response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
         }
         this.#response.endWithoutBody();
-      } else if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
-      else this.#response.end(body);
+      } else this.#response.end(body);
     });
     this.#done();
   }

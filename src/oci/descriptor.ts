@@ -8,12 +8,18 @@ export const digestSchema = z.string().transform((text, context): Digest => {
   return z.NEVER;
 });
 
+/** RFC 6838, section 4.2 allows less; unusual types are kept, as long as they are text. */
+export const mediaTypeSchema = z
+  .string()
+  .max(255)
+  .regex(/^[ -~]*$/, 'is no media type');
+
 /** OCI image-spec, descriptor.md. Unknown fields are allowed; the bytes are kept as they came. */
 export const descriptorSchema = z.object({
-  mediaType: z.string().min(1).max(255),
+  mediaType: mediaTypeSchema.min(1),
   digest: digestSchema,
   size: z.number().int().nonnegative(),
-  artifactType: z.string().optional(),
+  artifactType: mediaTypeSchema.optional(),
   annotations: z.record(z.string(), z.string()).nullish(),
 });
 

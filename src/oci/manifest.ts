@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Descriptor, descriptorSchema } from './descriptor.ts';
+import { type Descriptor, descriptorSchema, mediaTypeSchema } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { OciError } from './error.ts';
 import {
@@ -31,7 +31,7 @@ export interface Manifest {
 const manifestSchema = z.object({
   schemaVersion: z.number().optional(),
   mediaType: z.string().optional(),
-  artifactType: z.string().optional(),
+  artifactType: mediaTypeSchema.optional(),
   config: descriptorSchema.optional(),
   layers: z.array(descriptorSchema).nullish(),
   blobs: z.array(descriptorSchema).nullish(),

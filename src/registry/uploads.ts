@@ -13,8 +13,9 @@ import { OciError } from '../oci/error.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
-import type { ClosedSegment, DigestPlan, Ingest } from '../workers/ingest.ts';
+import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { type AppendLock, AppendLocks } from './append-locks.ts';
+import { checkRange, clientGone, onCut, planDigest, wrongLength } from './append-rules.ts';
 
 /** A finished upload is remembered so long, for closing PUTs that are repeated. */
 const FINISHED_KEPT_MS = 24 * 3_600_000;
@@ -80,7 +81,7 @@ export class Uploads {
   async append(
     repository: RepositoryName,
     id: string,
-    source: ByteSource,
+    source: ByteSource | undefined,
     range: ByteRange | undefined,
   ): Promise<UploadStatus> {
     return this.#withLock(id, async (lock) => {
@@ -106,9 +107,7 @@ export class Uploads {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
       if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const session = source
-        ? await this.#store(found, source, range, digestAlgorithm(digest), lock)
-        : checkRange(found, range);
+      const session = await this.#store(found, source, range, digestAlgorithm(digest), lock);
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#commit(session, digest);
@@ -153,12 +152,14 @@ export class Uploads {
    */
   async #store(
     session: UploadSession,
-    source: ByteSource,
+    source: ByteSource | undefined,
     range: ByteRange | undefined,
     algorithm: DigestAlgorithm,
     lock: AppendLock,
   ): Promise<UploadSession | undefined> {
     checkRange(session, range);
+    if (!source && range) throw wrongLength(0);
+    if (!source) return session;
     const expectedBytes = range ? range.last - range.first + 1 : source.announcedBytes;
     if (source.announcedBytes !== undefined && expectedBytes !== source.announcedBytes) {
       throw wrongLength(source.announcedBytes);
@@ -246,61 +247,4 @@ export class Uploads {
 
 function isUploadId(text: string): boolean {
   return UPLOAD_ID.test(text);
-}
-
-/** A chunk begins where the upload ends (distribution-spec, "Pushing a blob in chunks"); else 416 and nothing changes. */
-function checkRange(session: UploadSession, range: ByteRange | undefined): UploadSession {
-  if (!range || range.first === session.offset) return session;
-  throw new OciError('BLOB_UPLOAD_INVALID', {
-    status: 416,
-    message: `the chunk begins at byte ${range.first}, but the upload has ${session.offset} bytes: go on from there`,
-    headers: {
-      Location: `/v2/${session.repository}/blobs/uploads/${session.id}`,
-      Range: `0-${Math.max(0, session.offset - 1)}`,
-    },
-  });
-}
-
-/** Nobody reads it; it ends the request. */
-function clientGone(): OciError {
-  return new OciError('BLOB_UPLOAD_INVALID', {
-    message: 'the client went away in the middle of the body',
-  });
-}
-
-function wrongLength(announcedBytes: number): OciError {
-  return new OciError('SIZE_INVALID', {
-    message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended`,
-  });
-}
-
-function planDigest(
-  session: UploadSession,
-  algorithm: DigestAlgorithm,
-  isChunk: boolean,
-): DigestPlan {
-  const { offset, checkpoint } = session;
-  if (offset === 0) {
-    return isChunk
-      ? { kind: 'resumable', algorithm, from: undefined }
-      : { kind: 'whole', algorithm };
-  }
-  const { engine, state, digest } = checkpoint;
-  if (!engine || !state || !digest || digestAlgorithm(digest) !== algorithm)
-    return { kind: 'none' };
-  return { kind: 'resumable', algorithm, from: { engine, state } };
-}
-
-/** Tells when the sender of a body has gone. */
-function onCut(source: ByteSource, tell: () => void): ByteSource {
-  return {
-    announcedBytes: source.announcedBytes,
-    async deliverTo(sink) {
-      const end = await source.deliverTo(sink);
-      if (end === 'cut') tell();
-      return end;
-    },
-    pause: () => source.pause(),
-    resume: () => source.resume(),
-  };
 }

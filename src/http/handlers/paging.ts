@@ -21,6 +21,9 @@ export function readPage(query: URLSearchParams): ListRequest {
   }
   const shown = Math.min(n === null ? MAX_PAGE : Number(n), MAX_PAGE);
   const last = query.get('last') || undefined;
+  if (last?.includes('\0')) {
+    throw new OciError('UNSUPPORTED', { status: 400, message: 'last must not contain U+0000' });
+  }
   return { page: { limit: shown + 1, last }, shown };
 }
 

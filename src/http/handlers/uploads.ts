@@ -38,9 +38,7 @@ export async function handleUpload(
       return sendStatus(context, repository, await uploads.status(repository, id), 204);
     case 'PATCH': {
       const range = readContentRange(context);
-      const status = exchange.body
-        ? await uploads.append(repository, id, exchange.body, range)
-        : await uploads.status(repository, id);
+      const status = await uploads.append(repository, id, exchange.body, range);
       return sendStatus(context, repository, status, 202);
     }
     case 'PUT': {

@@ -74,7 +74,8 @@ create table manifests (
   config_digest text collate "C",
   subject text collate "C",
   artifact_type text,
-  annotations jsonb,
+  -- Not jsonb, which can't hold every string that JSON has.
+  annotations json,
   created timestamptz not null default clock_timestamp(),
   created_by text not null,
   primary key (repository_id, digest)

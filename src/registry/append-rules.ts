@@ -1,0 +1,64 @@
+import type { UploadSession } from '../meta/metadata-store.ts';
+import type { ByteRange } from '../oci/byte-range.ts';
+import type { ByteSource } from '../oci/byte-source.ts';
+import { type DigestAlgorithm, digestAlgorithm } from '../oci/digest.ts';
+import { OciError } from '../oci/error.ts';
+import type { DigestPlan } from '../workers/ingest.ts';
+
+/** A chunk begins where the upload ends (distribution-spec, "Pushing a blob in chunks"); else 416 and nothing changes. */
+export function checkRange(session: UploadSession, range: ByteRange | undefined): void {
+  if (!range || range.first === session.offset) return;
+  throw new OciError('BLOB_UPLOAD_INVALID', {
+    status: 416,
+    message: `the chunk begins at byte ${range.first}, but the upload has ${session.offset} bytes: go on from there`,
+    headers: {
+      Location: `/v2/${session.repository}/blobs/uploads/${session.id}`,
+      Range: `0-${Math.max(0, session.offset - 1)}`,
+    },
+  });
+}
+
+/** Nobody reads it; it ends the request. */
+export function clientGone(): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', {
+    message: 'the client went away in the middle of the body',
+  });
+}
+
+export function wrongLength(announcedBytes: number): OciError {
+  return new OciError('SIZE_INVALID', {
+    message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended`,
+  });
+}
+
+/** How the next bytes are digested; see DigestPlan. Only a body without Content-Range at the start is the fast way. */
+export function planDigest(
+  session: UploadSession,
+  algorithm: DigestAlgorithm,
+  isChunk: boolean,
+): DigestPlan {
+  const { offset, checkpoint } = session;
+  if (offset === 0) {
+    return isChunk
+      ? { kind: 'resumable', algorithm, from: undefined }
+      : { kind: 'whole', algorithm };
+  }
+  const { engine, state, digest } = checkpoint;
+  if (!engine || !state || !digest || digestAlgorithm(digest) !== algorithm)
+    return { kind: 'none' };
+  return { kind: 'resumable', algorithm, from: { engine, state } };
+}
+
+/** Tells when the sender of a body has gone. */
+export function onCut(source: ByteSource, tell: () => void): ByteSource {
+  return {
+    announcedBytes: source.announcedBytes,
+    async deliverTo(sink) {
+      const end = await source.deliverTo(sink);
+      if (end === 'cut') tell();
+      return end;
+    },
+    pause: () => source.pause(),
+    resume: () => source.resume(),
+  };
+}
