@@ -194,7 +194,9 @@ function startSweeper(
   closers: Closers,
 ): void {
   const { sweepIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
-  const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs });
+  // A transfer without a byte is cut after the idle time-out; as long again for its commit.
+  const appendMs = 2 * config.http.idleTimeoutMs;
+  const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs, appendMs });
   sweeper.start();
   closers.add(() => sweeper.stop());
 }

@@ -9,10 +9,7 @@ export interface Answer {
 
 /** A request body. Take it once, with `deliverTo` or `readAll`; what is not taken is dropped after the answer. */
 export interface RequestBody extends ByteSource {
-  /**
-   * The whole body.
-   * @returns undefined when it is longer than `maxBytes`, or when its sender went away
-   */
+  /** The whole body, unless it is longer than `maxBytes`, or its sender went away. */
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'>;
 }
 

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { type Descriptor, descriptorSchema, mediaTypeSchema } from './descriptor.ts';
+import {
+  annotationsSchema,
+  type Descriptor,
+  descriptorSchema,
+  descriptorsSchema,
+  mediaTypeSchema,
+} from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import { OciError } from './error.ts';
 import {
@@ -30,14 +36,14 @@ export interface Manifest {
 
 const manifestSchema = z.object({
   schemaVersion: z.number().optional(),
-  mediaType: z.string().optional(),
+  mediaType: z.string().nullish(),
   artifactType: mediaTypeSchema.optional(),
   config: descriptorSchema.optional(),
-  layers: z.array(descriptorSchema).nullish(),
-  blobs: z.array(descriptorSchema).nullish(),
-  manifests: z.array(descriptorSchema).nullish(),
+  layers: descriptorsSchema.nullish(),
+  blobs: descriptorsSchema.nullish(),
+  manifests: descriptorsSchema.nullish(),
   subject: descriptorSchema.nullish(),
-  annotations: z.record(z.string(), z.string()).nullish(),
+  annotations: annotationsSchema.nullish(),
 });
 type ManifestDocument = z.infer<typeof manifestSchema>;
 
@@ -102,7 +108,7 @@ function decideMediaType(
       `Content-Type is ${announced}, but the manifest's mediaType is ${document.mediaType.slice(0, 100)}: send the same in both`,
     );
   }
-  const mediaType = announced ?? document.mediaType ?? inferMediaType(document);
+  const mediaType = announced ?? (document.mediaType || inferMediaType(document));
   if (!isManifestMediaType(mediaType)) {
     throw invalid(
       `${mediaType.slice(0, 100)} is no manifest type that the registry keeps: ${Object.values(MEDIA_TYPE).join(', ')}`,
@@ -118,12 +124,17 @@ function inferMediaType(document: ManifestDocument): ManifestMediaType {
 function checkShape(document: ManifestDocument, mediaType: ManifestMediaType, isIndex: boolean) {
   if (mediaType === MEDIA_TYPE.ociArtifact) return;
   if (document.schemaVersion !== 2) throw invalid('schemaVersion must be 2');
+  // Clients could disagree about what it is (image-spec CVE-2021-41190).
+  if (document.manifests && (document.config || document.layers)) {
+    throw invalid('a document with the field manifests must not have config or layers');
+  }
   if (isIndex) {
     if (!document.manifests) throw invalid('an index needs the field manifests');
     return;
   }
   if (!document.config) throw invalid('an image manifest needs the field config');
-  if (!document.layers) throw invalid('an image manifest needs the field layers');
+  // Written as null by Go programs when there are none.
+  if (document.layers === undefined) throw invalid('an image manifest needs the field layers');
 }
 
 function digestsOf(descriptors: readonly Descriptor[]): Digest[] {

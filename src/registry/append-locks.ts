@@ -48,6 +48,8 @@ export class AppendLocks {
   async waitWhileClientGone(uploadId: string): Promise<void> {
     const deadline = Date.now() + MAX_WAIT_MS;
     await this.#waitForLocal(uploadId, deadline);
+    if (!(await this.#locks.isHeld(appendName(uploadId)))) return;
+    if (!this.#local.has(uploadId)) await delay(HANG_UP_NEWS_MS);
     while (Date.now() < deadline && (await this.#locks.isHeld(goneName(uploadId)))) {
       await delay(POLL_MS);
     }

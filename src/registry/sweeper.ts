@@ -15,6 +15,8 @@ export interface SweeperOptions {
   readonly intervalMs: number;
   /** How long objects are kept that nothing names any more; longer than any cache of their places. */
   readonly graceMs: number;
+  /** An object that was written to within this time may belong to an append that is running, on any instance. */
+  readonly appendMs: number;
 }
 
 export interface Swept {
@@ -108,11 +110,12 @@ export class Sweeper {
 
   /** Objects that a crash left before a row named them. */
   async #deleteUnknown(): Promise<number> {
-    const { store, graceMs } = this.#options;
+    const { store, graceMs, appendMs } = this.#options;
+    const minAgeMs = Math.max(graceMs, appendMs);
     let deleted = 0;
     let batch: string[] = [];
     for await (const { key, modifiedMs } of store.list()) {
-      if (modifiedMs > Date.now() - graceMs) continue;
+      if (modifiedMs > Date.now() - minAgeMs) continue;
       batch.push(key);
       if (batch.length < BATCH) continue;
       deleted += await this.#deleteIfUnknown(batch);

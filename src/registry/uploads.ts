@@ -164,22 +164,50 @@ export class Uploads {
     if (source.announcedBytes !== undefined && expectedBytes !== source.announcedBytes) {
       throw wrongLength(source.announcedBytes);
     }
-    let current = session;
     const { ingest, metrics } = this.#parts;
+    const commits = this.#commits(
+      session,
+      range !== undefined && source.announcedBytes === undefined,
+    );
     metrics.activeAppends.inc();
     try {
       const end = await ingest.append({
         source: onCut(source, () => lock.clientGone()),
         plan: planDigest(session, algorithm, range !== undefined),
         expectedBytes,
-        commit: async (segment) => {
-          current = await this.#commitSegment(current, segment);
-        },
+        commit: commits.add,
       });
-      return end === 'complete' ? current : undefined;
+      const after = await commits.end();
+      return end === 'complete' ? after : undefined;
+    } catch (error) {
+      await commits.drop();
+      throw error;
     } finally {
       metrics.activeAppends.dec();
     }
+  }
+
+  /**
+   * Commits an append's segments as they are closed. Where the body may still turn out to have the wrong length,
+   * they wait for its end, since then nothing of it counts.
+   */
+  #commits(session: UploadSession, isLengthOpen: boolean) {
+    const waiting: ClosedSegment[] = [];
+    let current = session;
+    const commit = async (segment: ClosedSegment) => {
+      current = await this.#commitSegment(current, segment);
+    };
+    return {
+      add: async (segment: ClosedSegment) => {
+        if (isLengthOpen) waiting.push(segment);
+        else await commit(segment);
+      },
+      end: async () => {
+        for (let next = waiting.shift(); next; next = waiting.shift()) await commit(next);
+        return current;
+      },
+      drop: () => this.#parts.store.delete(waiting.map(({ key }) => key)),
+    };
   }
 
   async #commitSegment(session: UploadSession, closed: ClosedSegment): Promise<UploadSession> {

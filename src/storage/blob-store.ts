@@ -39,8 +39,8 @@ export interface ObjectWriter {
 }
 
 /**
- * Bytes under keys. An object appears whole, under a new key, and never changes after; it is named by rows in the
- * metadata, so nothing here is the truth about what exists.
+ * Bytes under keys. An object is written once, under a new key, and never changes after its writer was closed; rows in
+ * the metadata name it then, so nothing here is the truth about what exists.
  * Drivers: file/ (a directory), s3/. Each passes test/contract/blob-store.ts.
  */
 export interface BlobStore {

@@ -28,6 +28,8 @@ const TASKS_PER_THREAD = 100_000;
 /** Reading stored bytes again competes with pushes: a few at a time. */
 const MAX_DIGESTS_OF_STORED = 2;
 const IDLE_CHECK_MS = 250;
+/** Threads that die as they start, over and over, must not keep an append waiting. */
+const START_TIMEOUT_MS = 5_000;
 
 /** Starts the worker threads. */
 export function openIngestPool(options: IngestOptions): Ingest {
@@ -131,10 +133,15 @@ async function driveAppend(
 ): Promise<BodyEnd> {
   const commits = new CommitQueue(request.commit);
   const stored = new Promise<TaskResult<'stored' | 'cancelled'>>((resolve, reject) => {
-    task.catch(reject);
+    const timer = setTimeout(
+      () => reject(new WorkerDied('no worker thread started')),
+      START_TIMEOUT_MS,
+    );
+    task.catch(reject).finally(() => clearTimeout(timer));
     port.on('message', (message: FromWorker) => {
       if (message.kind === 'spent') feed.onSpent(message.buffer);
       else if (message.kind === 'segment') commits.add(message.segment).catch(reject);
+      else if (message.kind === 'started') clearTimeout(timer);
       else resolve(message.result);
     });
   });

@@ -14,6 +14,7 @@ import { SegmentWriter } from './segment-writer.ts';
 /** Stores what comes through the task's port, until the port says that it is enough. */
 export async function append(task: AppendTask): Promise<void> {
   const inbox = new Inbox(task.port);
+  inbox.send({ kind: 'started' });
   const engine = await createDigestEngine(task.plan);
   const writer = new SegmentWriter(openStore(task.store), engine, inbox, task.segmentBytes);
   let result: TaskResult<'stored' | 'cancelled'>;

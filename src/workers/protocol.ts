@@ -7,6 +7,7 @@ import type { ClosedSegment, DigestPlan } from './ingest.ts';
  * Between the HTTP thread and the worker that runs an append, over one MessagePort:
  *
  *   HTTP thread                          worker
+ *                             ◀───────   started
  *     bytes, bytes, bytes …   ───────▶   writes and digests
  *                             ◀───────   spent (the buffer goes home), one for each
  *                             ◀───────   segment (closed and durable)
@@ -39,6 +40,7 @@ export type ToWorker =
   | { readonly kind: 'cancel' };
 
 export type FromWorker =
+  | { readonly kind: 'started' }
   | { readonly kind: 'spent'; readonly buffer: ArrayBuffer }
   | { readonly kind: 'segment'; readonly segment: ClosedSegment }
   | { readonly kind: 'ended'; readonly result: TaskResult<'stored' | 'cancelled'> };

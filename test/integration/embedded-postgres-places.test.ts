@@ -3,7 +3,10 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/meta/pg/embedded/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/meta/pg/embedded/embedded-postgres.ts';
 import { makeFolder, query, removeCluster } from '../support/postgres.ts';
 
 const log = createLog('silent');

@@ -21,7 +21,9 @@ import {
   startPostgres,
 } from '../support/postgres.ts';
 
-const EMBEDDED = fileURLToPath(new URL('../../src/meta/pg/embedded/embedded-postgres.ts', import.meta.url));
+const EMBEDDED = fileURLToPath(
+  new URL('../../src/meta/pg/embedded/embedded-postgres.ts', import.meta.url),
+);
 const LOG = fileURLToPath(new URL('../../src/log.ts', import.meta.url));
 const OWNER_SCRIPT = `
   const { startEmbeddedPostgres } = await import(${JSON.stringify(EMBEDDED)});

@@ -14,8 +14,8 @@ class Witness implements BufferUser {
   }
 }
 
-function openPool(buffers: number, users = 1) {
-  const pool = new BufferPool(buffers * BUFFER_BYTES);
+function openPool(limit: number, users = 1) {
+  const pool = new BufferPool(limit * BUFFER_BYTES);
   const witnesses = Array.from({ length: users }, () => new Witness());
   for (const witness of witnesses) pool.join(witness);
   const take = (count: number) => Array.from({ length: count }, () => pool.take());
@@ -44,7 +44,7 @@ describe('a shortage', () => {
     take(1);
     expect(pool.isShort).toBe(true);
     take(2);
-    expect(witnesses.map(({ told }) => told)).toEqual(Array(3).fill(['shortage']));
+    expect(witnesses.map(({ told }) => told)).toEqual([['shortage'], ['shortage'], ['shortage']]);
   });
 
   test('ends when a quarter of the buffers is back, and everyone is told once', () => {
@@ -55,7 +55,10 @@ describe('a shortage', () => {
     give(buffers.slice(1, 2));
     expect(pool.isShort).toBe(false);
     give(buffers.slice(2));
-    expect(witnesses.map(({ told }) => told)).toEqual(Array(2).fill(['shortage', 'relief']));
+    expect(witnesses.map(({ told }) => told)).toEqual([
+      ['shortage', 'relief'],
+      ['shortage', 'relief'],
+    ]);
   });
 
   test('counts what was taken beyond the limit', () => {

@@ -17,7 +17,7 @@ interface Row {
   readonly now?: readonly [Mutability, Value];
   readonly push: Value;
   readonly as?: typeof IMAGE | typeof INDEX | typeof LIST;
-  readonly then: string;
+  readonly gives: string;
 }
 
 const isMutableName = matchesAny(['*-SNAPSHOT', 'dev']);
@@ -42,54 +42,55 @@ function decide({ tag, now, push, as = IMAGE }: Row): string {
       return `create ${decision.mutability}`;
     case 'refuse':
       return `refuse: ${decision.message}`;
-    default:
+    case 'unchanged':
+    case 'replace':
       return decision.kind;
   }
 }
 
 // biome-ignore format: a table is read by its columns
 const RULES: readonly (readonly [rule: string, Row])[] = [
-  ['a new tag is immutable',              { tag: '1.0',                                     push: '1',     then: 'create immutable' }],
-  ['the same digest again',               { tag: '1.0',          now: ['immutable', '1'],   push: '1',     then: 'unchanged' }],
-  ['another digest',                      { tag: '1.0',          now: ['immutable', '1'],   push: '1 2',   then: 'refuse: tag already exists' }],
-  ['a name of MUTABLE_TAGS',              { tag: '1.0-SNAPSHOT',                            push: '1',     then: 'create mutable' }],
-  ['its overwriting',                     { tag: '1.0-SNAPSHOT', now: ['mutable', '1 2'],   push: '1',     then: 'replace' }],
-  ['its same digest again',               { tag: '1.0-SNAPSHOT', now: ['mutable', '1'],     push: '1',     then: 'unchanged' }],
-  ['a setting loosened later',            { tag: '1.0-SNAPSHOT', now: ['immutable', '1'],   push: '1 2',   then: 'refuse: tag already exists' }],
-  ['a setting tightened later',           { tag: '1.0',          now: ['mutable', '1'],     push: '1 2',   then: 'replace' }],
-  ['a name without pattern',              { tag: 'dev',                                     push: '1',     then: 'create mutable' }],
-  ['case matters',                        { tag: '1.0-snapshot',                            push: '1',     then: 'create immutable' }],
+  ['a new tag is immutable',              { tag: '1.0',                                     push: '1',     gives: 'create immutable' }],
+  ['the same digest again',               { tag: '1.0',          now: ['immutable', '1'],   push: '1',     gives: 'unchanged' }],
+  ['another digest',                      { tag: '1.0',          now: ['immutable', '1'],   push: '1 2',   gives: 'refuse: tag already exists' }],
+  ['a name of MUTABLE_TAGS',              { tag: '1.0-SNAPSHOT',                            push: '1',     gives: 'create mutable' }],
+  ['its overwriting',                     { tag: '1.0-SNAPSHOT', now: ['mutable', '1 2'],   push: '1',     gives: 'replace' }],
+  ['its same digest again',               { tag: '1.0-SNAPSHOT', now: ['mutable', '1'],     push: '1',     gives: 'unchanged' }],
+  ['a setting loosened later',            { tag: '1.0-SNAPSHOT', now: ['immutable', '1'],   push: '1 2',   gives: 'refuse: tag already exists' }],
+  ['a setting tightened later',           { tag: '1.0',          now: ['mutable', '1'],     push: '1 2',   gives: 'replace' }],
+  ['a name without pattern',              { tag: 'dev',                                     push: '1',     gives: 'create mutable' }],
+  ['case matters',                        { tag: '1.0-snapshot',                            push: '1',     gives: 'create immutable' }],
 
-  ['the referrers fallback, an index',    { tag: `sha256-${HEX}`,                           push: '1',     as: INDEX, then: 'create append-only' }],
-  ['the same as a Docker list',           { tag: `sha256-${HEX}`,                           push: '1',     as: LIST,  then: 'create append-only' }],
-  ['the same of sha512',                  { tag: `sha512-${HEX}`,                           push: '1',     as: INDEX, then: 'create append-only' }],
-  ['the same name with an image',         { tag: `sha256-${HEX}`,                           push: '1',     then: 'create immutable' }],
-  ['cosign signature',                    { tag: `sha256-${HEX}.sig`,                       push: '1',     then: 'create append-only' }],
-  ['cosign attestation',                  { tag: `sha256-${HEX}.att`,                       push: '1',     then: 'create append-only' }],
-  ['cosign SBOM',                         { tag: `sha256-${HEX}.sbom`,                      push: '1',     then: 'create append-only' }],
-  ['cosign signature of sha512',          { tag: `sha512-${HEX}.sig`,                       push: '1',     then: 'create append-only' }],
-  ['another ending',                      { tag: `sha256-${HEX}.txt`,                       push: '1',     as: INDEX, then: 'create immutable' }],
-  ['one digit short',                     { tag: `sha256-${HEX.slice(1)}.sig`,              push: '1',     then: 'create immutable' }],
-  ['upper case digits',                   { tag: `sha256-${HEX.toUpperCase()}.sig`,         push: '1',     then: 'create immutable' }],
-  ['something before it',                 { tag: `x-sha256-${HEX}.sig`,                     push: '1',     then: 'create immutable' }],
-  ['it grows',                            { tag: `sha256-${HEX}.sig`, now: ['append-only', '1'],     push: '1 2',   then: 'replace' }],
-  ['it grows in another order',           { tag: `sha256-${HEX}.sig`, now: ['append-only', '1 2'],   push: '3 2 1', then: 'replace' }],
-  ['it was empty',                        { tag: `sha256-${HEX}`,     now: ['append-only', ''],      push: '1',     as: INDEX, then: 'replace' }],
-  ['the same again',                      { tag: `sha256-${HEX}.sig`, now: ['append-only', '1'],     push: '1',     then: 'unchanged' }],
+  ['the referrers fallback, an index',    { tag: `sha256-${HEX}`,                           push: '1',     as: INDEX, gives: 'create append-only' }],
+  ['the same as a Docker list',           { tag: `sha256-${HEX}`,                           push: '1',     as: LIST,  gives: 'create append-only' }],
+  ['the same of sha512',                  { tag: `sha512-${HEX}`,                           push: '1',     as: INDEX, gives: 'create append-only' }],
+  ['the same name with an image',         { tag: `sha256-${HEX}`,                           push: '1',     gives: 'create immutable' }],
+  ['cosign signature',                    { tag: `sha256-${HEX}.sig`,                       push: '1',     gives: 'create append-only' }],
+  ['cosign attestation',                  { tag: `sha256-${HEX}.att`,                       push: '1',     gives: 'create append-only' }],
+  ['cosign SBOM',                         { tag: `sha256-${HEX}.sbom`,                      push: '1',     gives: 'create append-only' }],
+  ['cosign signature of sha512',          { tag: `sha512-${HEX}.sig`,                       push: '1',     gives: 'create append-only' }],
+  ['another ending',                      { tag: `sha256-${HEX}.txt`,                       push: '1',     as: INDEX, gives: 'create immutable' }],
+  ['one digit short',                     { tag: `sha256-${HEX.slice(1)}.sig`,              push: '1',     gives: 'create immutable' }],
+  ['upper case digits',                   { tag: `sha256-${HEX.toUpperCase()}.sig`,         push: '1',     gives: 'create immutable' }],
+  ['something before it',                 { tag: `x-sha256-${HEX}.sig`,                     push: '1',     gives: 'create immutable' }],
+  ['it grows',                            { tag: `sha256-${HEX}.sig`, now: ['append-only', '1'],     push: '1 2',   gives: 'replace' }],
+  ['it grows in another order',           { tag: `sha256-${HEX}.sig`, now: ['append-only', '1 2'],   push: '3 2 1', gives: 'replace' }],
+  ['it was empty',                        { tag: `sha256-${HEX}`,     now: ['append-only', ''],      push: '1',     as: INDEX, gives: 'replace' }],
+  ['the same again',                      { tag: `sha256-${HEX}.sig`, now: ['append-only', '1'],     push: '1',     gives: 'unchanged' }],
   ['it shrinks',                          { tag: `sha256-${HEX}.sig`, now: ['append-only', '1 2 3'], push: '2',
-    then: `refuse: tag already exists, and may only grow: the new manifest lacks 2 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
+    gives: `refuse: tag already exists, and may only grow: the new manifest lacks 2 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
   ['an index shrinks to nothing',         { tag: `sha256-${HEX}`,     now: ['append-only', '1'],     push: '',      as: INDEX,
-    then: `refuse: tag already exists, and may only grow: the new manifest lacks 1 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
-  ['made before it was a signature tag',  { tag: `sha256-${HEX}`,     now: ['immutable', '1'],       push: '1 2',   as: INDEX, then: 'refuse: tag already exists' }],
+    gives: `refuse: tag already exists, and may only grow: the new manifest lacks 1 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
+  ['made before it was a signature tag',  { tag: `sha256-${HEX}`,     now: ['immutable', '1'],       push: '1 2',   as: INDEX, gives: 'refuse: tag already exists' }],
 
-  ['latest, and no tag is there',         { tag: 'latest',                                  push: '1',     then: expect.stringMatching(/^refuse: tag latest is not allowed: .*newest/) }],
-  ['latest, as it resolves now',          { tag: 'latest',       now: ['immutable', '1'],   push: '1',     then: 'unchanged' }],
-  ['latest, another digest',              { tag: 'latest',       now: ['immutable', '1'],   push: '1 2',   then: expect.stringMatching(/^refuse: tag latest is not allowed: .*newest/) }],
-  ['Latest is a tag like any other',      { tag: 'Latest',                                  push: '1',     then: 'create immutable' }],
+  ['latest, and no tag is there',         { tag: 'latest',                                  push: '1',     gives: expect.stringMatching(/^refuse: tag latest is not allowed: .*newest/) }],
+  ['latest, as it resolves now',          { tag: 'latest',       now: ['immutable', '1'],   push: '1',     gives: 'unchanged' }],
+  ['latest, another digest',              { tag: 'latest',       now: ['immutable', '1'],   push: '1 2',   gives: expect.stringMatching(/^refuse: tag latest is not allowed: .*newest/) }],
+  ['Latest is a tag like any other',      { tag: 'Latest',                                  push: '1',     gives: 'create immutable' }],
 ];
 
 test.each(RULES)('%s', (_, row) => {
-  expect(decide(row)).toEqual(row.then);
+  expect(decide(row)).toEqual(row.gives);
 });
 
 test('latest stays virtual, even where MUTABLE_TAGS has everything', () => {

@@ -14,6 +14,8 @@ export class AdvisoryLocks implements Locks {
   /** Names held by this instance: PostgreSQL would grant them to the same connection again. */
   readonly #held = new Set<string>();
   #client: Promise<Client> | undefined;
+  /** The client that #client has become. */
+  #connected: Client | undefined;
   #lastAnswer: Promise<unknown> = Promise.resolve();
 
   constructor(url: string, onLost: (error: Error) => void) {
@@ -90,6 +92,7 @@ export class AdvisoryLocks implements Locks {
     });
     try {
       await client.connect();
+      this.#connected = client;
       return client;
     } catch (error) {
       this.#client = undefined;
@@ -97,10 +100,13 @@ export class AdvisoryLocks implements Locks {
     }
   }
 
+  /** Told of by every question that was under way: only the first one counts. */
   #drop(client: Client): void {
+    client.end().catch(() => undefined);
+    if (this.#connected !== client) return;
+    this.#connected = undefined;
     this.#client = undefined;
     this.#held.clear();
-    client.end().catch(() => undefined);
   }
 }
 

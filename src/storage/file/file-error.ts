@@ -12,6 +12,10 @@ export function translateFileError(error: unknown, key: string): Error {
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT') || hasCode(error, 'EFBIG')) {
     return new StoreFull('the storage directory has no room left', { cause: error });
   }
+  return unavailable(error);
+}
+
+export function unavailable(error: unknown): StoreUnavailable {
   const reason = error instanceof Error ? error.message : String(error);
   return new StoreUnavailable(`the storage directory failed: ${reason}`, { cause: error });
 }

@@ -9,7 +9,7 @@ import {
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
 import { makeDirectory, syncDirectory } from './directory.ts';
-import { hasCode, translateFileError } from './file-error.ts';
+import { hasCode, translateFileError, unavailable } from './file-error.ts';
 import { readFileRange } from './file-reader.ts';
 import { FileWriter } from './file-writer.ts';
 
@@ -59,9 +59,9 @@ class FileStore implements BlobStore {
   }
 
   async claim(registryId: string): Promise<string> {
+    const isUsed = (await this.#names(SEGMENTS_PREFIX)).length > 0;
+    if (!isUsed) await this.#writeRegistryId(registryId);
     try {
-      const isUsed = (await this.#names(SEGMENTS_PREFIX)).length > 0;
-      if (!isUsed) await this.#writeRegistryId(registryId);
       return (await readFile(this.#path(REGISTRY_ID_KEY), 'utf8')).trim();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return '';
@@ -73,17 +73,17 @@ class FileStore implements BlobStore {
   async #writeRegistryId(registryId: string): Promise<void> {
     const path = this.#path(REGISTRY_ID_KEY);
     const draft = `${path}.${randomUUID()}`;
-    await makeDirectory(this.#directory);
-    const writer = new FileWriter(draft, await open(draft, 'wx', 0o640));
     try {
+      await makeDirectory(this.#directory);
+      const writer = new FileWriter(draft, await open(draft, 'wx', 0o640));
       await writer.write(Buffer.from(`${registryId}\n`));
       await writer.close();
       await link(draft, path);
       await syncDirectory(this.#directory);
     } catch (error) {
-      if (!hasCode(error, 'EEXIST')) throw error;
+      if (!hasCode(error, 'EEXIST')) throw unavailable(error);
     } finally {
-      await unlink(draft);
+      await unlink(draft).catch(() => undefined);
     }
   }
 

@@ -1,0 +1,4 @@
+import { listenUws } from '../../src/http/uws-transport.ts';
+import { describeTransport } from './transport.ts';
+
+describeTransport('uWebSockets.js', listenUws);

@@ -1,0 +1,144 @@
+import { rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { errorCodeOf, HttpClient } from '../support/http-client.ts';
+import { startLimitedServer } from '../support/limited-server.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { expectStatus, pushBlob, randomSample, startUpload } from '../support/sample-content.ts';
+import { type ServerProcess, startServer } from '../support/server.ts';
+import { createDatabase, makeStorage, type StorageDirectory } from '../support/test-registry.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const MIB = 1024 * 1024;
+
+let postgres: TestPostgres;
+let databaseUrl: string;
+let storage: StorageDirectory;
+let started: ServerProcess[];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+
+beforeEach(async () => {
+  databaseUrl = await createDatabase(postgres.url);
+  storage = await makeStorage();
+  started = [];
+});
+
+afterEach(async () => {
+  await Promise.all(started.map((server) => server.kill()));
+  await storage?.remove();
+});
+
+afterAll(() => postgres?.stop());
+
+async function start(environment: Readonly<Record<string, string>> = {}) {
+  const server = await startServer({
+    DATABASE_URL: databaseUrl,
+    STORAGE_DIRECTORY: storage.path,
+    ...environment,
+  });
+  started.push(server);
+  return { server, api: new HttpClient(server.url) };
+}
+
+test('a full disk: 507, nothing is left of the append, and the server goes on', async () => {
+  const environment = { DATABASE_URL: databaseUrl, STORAGE_DIRECTORY: storage.path };
+  const server = await startLimitedServer(4 * MIB, environment);
+  try {
+    const api = new HttpClient(server.url);
+    const small = randomSample(MIB);
+    await pushBlob(api, 'faults/full', small);
+    const before = await storage.keys();
+    const { bytes, digest } = randomSample(6 * MIB);
+    const path = await startUpload(api, 'faults/full');
+    for (const answer of [
+      await api.send('POST', `/v2/faults/full/blobs/uploads/?digest=${digest}`, { body: bytes }),
+      await api.send('PATCH', path, { body: bytes, isChunked: true }),
+      await api.send('PUT', `${path}?digest=${digest}`, { body: bytes }),
+    ]) {
+      expect(answer.status).toBe(507);
+      expect(errorCodeOf(answer)).toBe('UNAVAILABLE');
+    }
+    expect(await storage.keys()).toEqual(before);
+    const status = await expectStatus(api.send('GET', path), 204);
+    expect(status.headers['range']).toBe('0-0');
+    // What fits is still stored, in the same upload and in others.
+    await expectStatus(api.send('PATCH', path, { body: bytes.subarray(0, 3 * MIB) }), 202);
+    await expectStatus(api.send('PATCH', path, { body: bytes.subarray(3 * MIB) }), 202);
+    await expectStatus(api.send('PUT', `${path}?digest=${digest}`), 201);
+    const { body } = await api.send('GET', `/v2/faults/full/blobs/${digest}`);
+    expect(body.equals(bytes)).toBe(true);
+  } finally {
+    await server.stop();
+  }
+});
+
+/** A start that must fail: by exit code 1, and with sentences for people. */
+async function expectRefusal(environment: Record<string, string>, sentence: RegExp) {
+  const error: unknown = await start(environment).catch((failure: unknown) => failure);
+  const text = error instanceof Error ? error.message : 'it started';
+  expect(text).toMatch(sentence);
+  expect(text).toContain('ended with code 1');
+  expect(text).not.toMatch(/^ +at /m);
+}
+
+test('a directory that cannot be made is refused with a sentence', async () => {
+  const file = `${storage.path}-file`;
+  await writeFile(file, '');
+  await expectRefusal(
+    { STORAGE_DIRECTORY: join(file, 'layers') },
+    /^pierone: the storage directory failed: ENOTDIR/m,
+  );
+  await expectRefusal({ STORAGE_DIRECTORY: file }, /^pierone: the storage directory failed: E/m);
+});
+
+test('a directory that is a link to nowhere is refused with a sentence', async () => {
+  await symlink(`${storage.path}-nowhere/deep`, storage.path);
+  await expectRefusal({}, /^pierone: .*storage directory/m);
+});
+
+test('a store that belongs to another registry is refused, and stays untouched', async () => {
+  const otherUrl = await createDatabase(postgres.url);
+  const { server, api } = await start();
+  const sentence =
+    /^pierone: The directory .* belongs to the registry [0-9a-f-]{36}, but .*STORAGE_DIRECTORY and DATABASE_URL/m;
+  await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
+  const blob = randomSample(1000);
+  await pushBlob(api, 'faults/other', blob);
+  const keys = await storage.keys();
+  expect(keys).toHaveLength(1);
+  await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
+  // Layers without an id are of an unknown registry.
+  await rm(join(storage.path, 'registry-id'));
+  await expectRefusal({}, /^pierone: .*(registry|storage directory)/m);
+  expect(await storage.keys()).toEqual(keys);
+  expect(await server.stop()).toBe(0);
+});
+
+test('a server that is killed in mid-append leaves the upload to others, at its committed bytes', async () => {
+  const blob = randomSample(2 * MIB);
+  const first = await start();
+  const { api } = await start();
+  const path = await startUpload(first.api, 'faults/killed');
+  const half = { headers: { 'Content-Range': `0-${MIB - 1}` }, body: blob.bytes.subarray(0, MIB) };
+  await expectStatus(first.api.send('PATCH', path, half), 202);
+  const append = first.api.open('PATCH', path, { 'Content-Range': `${MIB}-${2 * MIB - 1}` });
+  await append.write(blob.bytes.subarray(MIB, MIB + 1000));
+  await waitUntil('the append to begin', async () => {
+    return (await first.server.metric('pierone_active_appends')) === 1;
+  });
+  await first.server.kill();
+  await expect(append.answer).rejects.toThrow();
+  const status = await expectStatus(api.send('GET', path), 204);
+  expect(status.headers['range']).toBe(`0-${MIB - 1}`);
+  const headers = { 'Content-Range': `${MIB}-${2 * MIB - 1}` };
+  // The lock of the dead server ends when PostgreSQL notices that its connection is gone.
+  await waitUntil('the next append', async () => {
+    const answer = await api.send('PATCH', path, { headers, body: blob.bytes.subarray(MIB) });
+    if (answer.status !== 409) expect(answer.status).toBe(202);
+    return answer.status === 202;
+  });
+  await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+});

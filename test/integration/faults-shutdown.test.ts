@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openIngestPool } from '../../src/workers/ingest-pool.ts';
+import { HttpClient } from '../support/http-client.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { expectStatus, randomSample, startUpload } from '../support/sample-content.ts';
+import { type ServerProcess, startServer } from '../support/server.ts';
+import {
+  createDatabase,
+  makeStorage,
+  type StorageDirectory,
+  startRegistry,
+} from '../support/test-registry.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const MIB = 1024 * 1024;
+
+let postgres: TestPostgres;
+let databaseUrl: string;
+let storage: StorageDirectory;
+let started: ServerProcess[];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+
+beforeEach(async () => {
+  databaseUrl = await createDatabase(postgres.url);
+  storage = await makeStorage();
+  started = [];
+});
+
+afterEach(async () => {
+  await Promise.all(started.map((server) => server.kill()));
+  await storage?.remove();
+});
+
+afterAll(() => postgres?.stop());
+
+async function start(environment: Readonly<Record<string, string>> = {}) {
+  const server = await startServer({
+    DATABASE_URL: databaseUrl,
+    STORAGE_DIRECTORY: storage.path,
+    ...environment,
+  });
+  started.push(server);
+  return { server, api: new HttpClient(server.url) };
+}
+
+interface Running {
+  readonly server: { metric(name: string): Promise<number> };
+  readonly api: HttpClient;
+}
+
+async function beginAppend({ server, api }: Running, bytes: Buffer) {
+  const path = await startUpload(api, 'faults/shutdown');
+  const append = api.open('PATCH', path);
+  await append.write(bytes);
+  await waitUntil('the append to begin', async () => {
+    return (await server.metric('pierone_active_appends')) === 1;
+  });
+  return { path, append };
+}
+
+/** Nothing is accepted any more. */
+async function isClosed(api: HttpClient): Promise<boolean> {
+  return api.send('GET', '/v2/').then(
+    () => false,
+    () => true,
+  );
+}
+
+test('SIGTERM lets an upload end, within SHUTDOWN_TIMEOUT', async () => {
+  const blob = randomSample(2 * MIB);
+  const running = await start({ SHUTDOWN_TIMEOUT: '60' });
+  const { path, append } = await beginAppend(running, blob.bytes.subarray(0, MIB));
+  const stopped = running.server.stop();
+  await waitUntil('the port to close', () => isClosed(running.api));
+  append.end(blob.bytes.subarray(MIB));
+  expect((await append.answer).status).toBe(202);
+  expect(await stopped).toBe(0);
+  const { api } = await start();
+  await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+});
+
+test.each([
+  ['a body that stopped arriving', false],
+  ['a body that is still arriving', true],
+])(
+  'at the end of SHUTDOWN_TIMEOUT %s is cut, and what came of it is kept',
+  async (_, isArriving) => {
+    const blob = randomSample(16 * MIB);
+    const running = await start({ SHUTDOWN_TIMEOUT: '1' });
+    const { path, append } = await beginAppend(running, blob.bytes.subarray(0, MIB + 5));
+    const stopped = running.server.stop();
+    const last = isArriving ? blob.bytes.length : 0;
+    // Ends when the connection is cut.
+    for (let sent = MIB + 5; sent < last; sent += 64 * 1024) {
+      const piece = blob.bytes.subarray(sent, sent + 64 * 1024);
+      const isSent = await append.write(piece).then(
+        () => true,
+        () => false,
+      );
+      if (!isSent) break;
+    }
+    await expect(append.answer).rejects.toThrow();
+    expect(await stopped).toBe(0);
+    const { api } = await start();
+    const status = await expectStatus(api.send('GET', path), 204);
+    const kept = Number(status.headers['range']?.slice(2)) + 1;
+    expect(kept).toBeGreaterThanOrEqual(MIB + 5);
+    await expectStatus(api.send('PATCH', path, { body: blob.bytes.subarray(kept) }), 202);
+    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+  },
+);
+
+test('what a cut client sent is kept also when the database is slow', async () => {
+  const options = { databaseUrl, directory: storage.path };
+  const blob = randomSample(2 * MIB);
+  let commits = 0;
+  const registry = await startRegistry({
+    ...options,
+    environment: { SHUTDOWN_TIMEOUT: '0' },
+    overrides: {
+      openIngest: (ingestOptions) => {
+        const ingest = openIngestPool(ingestOptions);
+        return {
+          append: (request) =>
+            ingest.append({
+              ...request,
+              commit: async (segment) => {
+                // Stands for a COMMIT that takes its time.
+                await delay(1000);
+                await request.commit(segment);
+                commits += 1;
+              },
+            }),
+          digestStored: (...segments) => ingest.digestStored(...segments),
+          close: () => ingest.close(),
+        };
+      },
+    },
+  });
+  const running = { server: registry, api: registry.api };
+  const { path, append } = await beginAppend(running, blob.bytes.subarray(0, MIB + 5));
+  await registry.close();
+  await expect(append.answer).rejects.toThrow();
+  expect(commits).toBe(1);
+  const next = await startRegistry(options);
+  try {
+    const status = await expectStatus(next.api.send('GET', path), 204);
+    expect(status.headers['range']).toBe(`0-${MIB + 4}`);
+  } finally {
+    await next.close();
+  }
+});

@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Buffer;
+}
+
+/** The head of a request, as it goes over the wire. */
+export function requestHead(
+  method: string,
+  target: string,
+  headers: Readonly<Record<string, string | number>> = {},
+): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\nHost: registry.example\r\n${lines.join('')}\r\n`;
+}
+
+/** One chunk of a chunked body. */
+function chunkOf(bytes: Uint8Array): Buffer {
+  return Buffer.concat([
+    Buffer.from(`${bytes.length.toString(16)}\r\n`),
+    bytes,
+    Buffer.from('\r\n'),
+  ]);
+}
+
+const LAST_CHUNK = '0\r\n\r\n';
+
+/** The two ways in which a body goes over the wire. */
+export const FRAMINGS = [
+  {
+    framing: 'Content-Length',
+    headers: (length: number) => ({ 'Content-Length': length }),
+    frame: (piece: Uint8Array) => piece,
+    tail: '',
+  },
+  {
+    framing: 'chunked',
+    headers: () => ({ 'Transfer-Encoding': 'chunked' }),
+    frame: chunkOf,
+    tail: LAST_CHUNK,
+  },
+];
+
+/** One connection, on which the test decides about every byte. */
+export class RawClient {
+  readonly #socket: Socket;
+  readonly #received: Buffer[] = [];
+  #receivedBytes = 0;
+  #wake = () => {};
+  isClosed = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (bytes) => {
+      this.#received.push(bytes);
+      this.#receivedBytes += bytes.length;
+      this.#wake();
+    });
+    // What is wrong with a connection shows in what could be read from it.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.isClosed = true;
+      this.#wake();
+    });
+  }
+
+  /** @throws the error of the socket, such as ECONNREFUSED */
+  static async open(port: number): Promise<RawClient> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  send(bytes: string | Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Sends piece by piece, as fast as the server takes them. @returns the bytes that were sent before it closed */
+  async sendAll(pieces: Iterable<Uint8Array>): Promise<number> {
+    let sent = 0;
+    for (const piece of pieces) {
+      if (this.isClosed || !this.#socket.writable) break;
+      if (!this.#socket.write(piece)) {
+        await Promise.race([once(this.#socket, 'drain'), this.closed()]).catch(() => undefined);
+      }
+      sent += piece.length;
+    }
+    return sent;
+  }
+
+  /** Bytes that neither the server nor the kernel has taken. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Stops reading, so that the server's answer piles up on its side. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  /** Bytes that came and were not read yet. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  async readAnswer(method = 'GET'): Promise<RawAnswer> {
+    const head = (await this.#readHead()).split('\r\n');
+    const status = Number(head[0]?.split(' ')[1]);
+    const headers = new Map<string, string>();
+    for (const line of head.slice(1)) {
+      const colon = line.indexOf(':');
+      headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+    }
+    const isBodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+    const length = isBodiless ? 0 : Number(headers.get('content-length'));
+    return { status, headers, body: await this.read(length) };
+  }
+
+  /** @throws Error when the connection is closed before */
+  async read(length: number): Promise<Buffer> {
+    if (Number.isNaN(length)) throw new Error('the answer has no Content-Length');
+    while (this.#receivedBytes < length) await this.#more(`${length} bytes`);
+    const all = this.#takeAll();
+    if (all.length > length) this.#putBack(all.subarray(length));
+    return all.subarray(0, length);
+  }
+
+  /** All that still comes, when the server has closed the connection. */
+  async readToEnd(): Promise<Buffer> {
+    await this.closed();
+    return this.#takeAll();
+  }
+
+  async closed(): Promise<void> {
+    if (!this.isClosed) await once(this.#socket, 'close');
+  }
+
+  /** Goes away without a word. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Sends what is left, and goes away. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  async #readHead(): Promise<string> {
+    for (;;) {
+      const all = this.#takeAll();
+      const end = all.indexOf('\r\n\r\n');
+      if (all.length > 0) this.#putBack(end < 0 ? all : all.subarray(end + 4));
+      if (end >= 0) return all.subarray(0, end).toString('latin1');
+      await this.#more('the head of an answer');
+    }
+  }
+
+  #takeAll(): Buffer {
+    this.#receivedBytes = 0;
+    return Buffer.concat(this.#received.splice(0));
+  }
+
+  #putBack(bytes: Buffer): void {
+    this.#received.unshift(bytes);
+    this.#receivedBytes += bytes.length;
+  }
+
+  async #more(what: string): Promise<void> {
+    if (this.isClosed) {
+      throw new Error(`closed after ${this.#receivedBytes} bytes, while waiting for ${what}`);
+    }
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
