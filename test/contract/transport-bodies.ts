@@ -232,13 +232,14 @@ export function describeRequestBodies(name: string, listen: Listen): void {
           await expectNextAnswered(client);
         });
 
-        test('a body without end is dropped for a while, then the connection is closed', async () => {
+        test('reaches its client while the body still comes, and is not taken back: 256 MiB', async () => {
           const size = 256 * MIB;
-          const { client, exchange } = await openBody(2 * size);
+          const { client, exchange } = await openBody(size);
           exchange.send(text('no', 403));
-          const sent = await client.sendAll(Array(size / MIB).fill(frame(Buffer.alloc(MIB))));
           expect((await client.readAnswer()).status).toBe(403);
-          expect(sent).toBeLessThan(size);
+          await client.sendAll(Array(size / MIB).fill(frame(Buffer.alloc(MIB))));
+          client.send(tail);
+          await expectNextAnswered(client);
         });
       });
 

@@ -21,6 +21,8 @@ import {
 import { waitUntil } from '../support/wait-until.ts';
 
 const DAY_AND_MORE_MS = 25 * 3_600_000;
+/** Old enough that no append that is running can have written it. */
+const STRAY_AGE_MS = 600_000;
 const AT_ONCE = { SWEEP_INTERVAL: '1', SWEEP_GRACE_HOURS: '0' };
 const AFTER_A_DAY = { SWEEP_INTERVAL: '1' };
 
@@ -60,7 +62,7 @@ async function start(environment: Readonly<Record<string, string>>): Promise<Htt
 }
 
 /** An object that no row names. */
-async function addStray(name: string, ageMs = 0): Promise<string> {
+async function addStray(name: string, ageMs = STRAY_AGE_MS): Promise<string> {
   const key = `segments/${name.slice(0, 2)}/${name}`;
   const path = join(storage.path, key);
   await mkdir(dirname(path), { recursive: true });
