@@ -25,7 +25,9 @@ if (begin < 0 || end < begin) throw new Error(`README.md lacks the lines ${BEGIN
 const after = `${before.slice(0, begin)}${BEGIN}\n${table()}\n${before.slice(end)}`;
 if (process.argv.includes('--check')) {
   if (after !== before) {
-    console.error('The table of settings in README.md is not that of src/config.ts: run npm run readme');
+    console.error(
+      'The table of settings in README.md is not that of src/config.ts: run npm run readme',
+    );
     process.exit(1);
   }
 } else writeFileSync(README, after);
