@@ -1,7 +1,22 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import type { HeldLock, Locks } from '../metadata-store.ts';
-import { connectionOptions, translate } from './database.ts';
+import { connectionOptions, type Statement, translate } from './database.ts';
+
+const TRY_ACQUIRE = {
+  name: 'lock-try-acquire',
+  text: 'select pg_try_advisory_lock($1::bigint) as answer',
+};
+const RELEASE = { name: 'lock-release', text: 'select pg_advisory_unlock($1::bigint) as answer' };
+/** Looks without touching: to try the lock would keep others from it for a moment. */
+const IS_HELD = {
+  name: 'lock-is-held',
+  text: `select exists (
+           select from pg_locks l join pg_database d on d.oid = l.database
+           where d.datname = current_database() and l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+             and (l.classid::bigint << 32) | l.objid::bigint = $1::bigint
+         ) as answer`,
+};
 
 /**
  * Advisory locks on one dedicated connection: they end when the instance dies, and no transaction is held open
@@ -28,8 +43,7 @@ export class AdvisoryLocks implements Locks {
     this.#held.add(name);
     try {
       const client = await this.#connection();
-      if (await this.#ask(client, 'pg_try_advisory_lock', name))
-        return this.#heldLock(client, name);
+      if (await this.#ask(client, TRY_ACQUIRE, name)) return this.#heldLock(client, name);
     } catch (error) {
       this.#held.delete(name);
       throw translate(error);
@@ -40,9 +54,11 @@ export class AdvisoryLocks implements Locks {
 
   async isHeld(name: string): Promise<boolean> {
     if (this.#held.has(name)) return true;
-    const lock = await this.tryAcquire(name);
-    await lock?.release();
-    return lock === undefined;
+    try {
+      return await this.#ask(await this.#connection(), IS_HELD, name);
+    } catch (error) {
+      throw translate(error);
+    }
   }
 
   async close(): Promise<void> {
@@ -58,19 +74,15 @@ export class AdvisoryLocks implements Locks {
         if (isReleased) return;
         isReleased = true;
         // An error here means a dead connection, and the lock has died with it.
-        await this.#ask(client, 'pg_advisory_unlock', name).catch(() => this.#drop(client));
+        await this.#ask(client, RELEASE, name).catch(() => this.#drop(client));
         this.#held.delete(name);
       },
     };
   }
 
   /** One question after the other: a connection takes one at a time. */
-  #ask(client: Client, call: string, name: string): Promise<boolean> {
-    const query = {
-      name: call,
-      text: `select ${call}($1::bigint) as answer`,
-      values: [lockKey(name)],
-    };
+  #ask(client: Client, question: Statement, name: string): Promise<boolean> {
+    const query = { ...question, values: [lockKey(name)] };
     const answer = this.#lastAnswer.then(() => client.query<{ answer: boolean }>(query));
     this.#lastAnswer = answer.catch(() => undefined);
     return answer.then(({ rows }) => rows[0]?.answer ?? false);
