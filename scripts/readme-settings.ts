@@ -1,6 +1,6 @@
 // Writes the table of settings into README.md, or checks with --check that it is the schema's.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { describeSettings } from '../src/config.ts';
+import { describeSettings } from '../src/settings.ts';
 
 const README = new URL('../README.md', import.meta.url);
 const BEGIN = '<!-- settings: made by `npm run readme` -->';

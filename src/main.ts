@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { ConfigError, describeSettings, readConfig } from './config.ts';
+import { ConfigError, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
 import { type Server, StartError, startServer } from './server.ts';
+import { describeSettings } from './settings.ts';
 import { StoreFull, StoreUnavailable } from './storage/blob-store.ts';
 import { welcome } from './welcome.ts';
 

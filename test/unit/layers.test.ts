@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'main.ts':    'everything',
   'server.ts':  'everything',
   'welcome.ts': ['config.ts', 'server.ts'],
-  'config.ts':  ['config-original.ts'],
+  'config.ts':  ['config-original.ts', 'settings.ts'],
+  'settings.ts': [],
   'config-original.ts': [],
   'log.ts':     [],
   'metrics.ts': [],
@@ -46,7 +47,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['metrics.ts'],
   pino: ['log.ts'],
   'pino-pretty': ['log.ts'],
-  zod: ['oci/', 'config.ts'],
+  zod: ['oci/', 'settings.ts'],
   'lru-cache': ['registry/'],
 };
 

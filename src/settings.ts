@@ -1,0 +1,182 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+
+const MIB = 1024 * 1024;
+
+export interface Setting<T> {
+  /** Reads the variable's text. Its error messages complete the sentence "NAME must be …". */
+  readonly schema: z.ZodType<T, string>;
+  /** Text used when the variable is unset. Undefined: the setting is then undefined. */
+  readonly fallback: string | undefined;
+  readonly description: string;
+  /** What the table shows as default, where `fallback` depends on the machine. */
+  readonly shownDefault?: string;
+}
+
+function integer(min: number, max: number): z.ZodType<number, string> {
+  const rule = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule);
+}
+
+const boolean = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
+const text = z.string().min(1, 'a text that is not empty');
+const databaseUrl = z
+  .string()
+  .refine(
+    (url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url),
+    'a URL such as postgresql://user:password@host:5432/pierone',
+  );
+const subname = z
+  .string()
+  .refine(
+    (name) =>
+      /^\/\/[^/?#@\s]+\/[^/?#\s]+(\?[^#\s]*)?$/.test(name) && URL.canParse(`postgresql:${name}`),
+    'of the form //host:port/database, as in //localhost:5432/pierone',
+  );
+const tagPatterns = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9_.*-]*(,[a-zA-Z0-9_.*-]+)*$/,
+    'a comma-separated list of tag names, in which * stands for any characters',
+  )
+  .refine(
+    (list) => !list.split(',').includes('latest'),
+    'a list without latest, which always means the newest immutable tag',
+  )
+  .transform((list) => list.split(',').filter((pattern) => pattern !== ''));
+
+/** Widens the type of a setting that has no default. */
+function orUnset(value: string): string | undefined {
+  return value;
+}
+
+function setting<T>(
+  schema: z.ZodType<T, string>,
+  fallback: string | undefined,
+  description: string,
+  shownDefault?: string,
+): Setting<T> {
+  return { schema, fallback, description, ...(shownDefault ? { shownDefault } : {}) };
+}
+
+/** Every setting, by the name of its environment variable; the README's table is made from it. */
+export const SETTINGS = {
+  HTTP_HOST: setting(
+    text,
+    '127.0.0.1',
+    'Address to listen on. Other addresses than loopback need HTTP_ALLOW_UNPROTECTED=true, since nothing is protected yet.',
+  ),
+  HTTP_PORT: setting(
+    integer(0, 65535),
+    '8080',
+    'Port to listen on; 0 takes a free one and prints it.',
+  ),
+  HTTP_ALLOW_UNPROTECTED: setting(
+    boolean,
+    'false',
+    'Listen on any address although everyone who reaches it may pull and push.',
+  ),
+  HTTP_IDLE_TIMEOUT: setting(
+    integer(1, 3600),
+    '60',
+    'Seconds without a byte after which a transfer is cut.',
+  ),
+  MGMT_HTTP_HOST: setting(text, '127.0.0.1', 'Address of the management port.'),
+  MGMT_HTTP_PORT: setting(
+    integer(0, 65535),
+    '7979',
+    'Port of Prometheus metrics (/metrics); 0 takes a free one and prints it.',
+  ),
+  DATABASE_URL: setting(
+    databaseUrl.transform(orUnset),
+    undefined,
+    'PostgreSQL to use. Neither this nor DB_SUBNAME: an embedded PostgreSQL in STORAGE_DIRECTORY.',
+  ),
+  DB_SUBNAME: setting(
+    subname.transform(orUnset),
+    undefined,
+    'PostgreSQL to use, in the form //host:port/database; with DB_USER and DB_PASSWORD.',
+  ),
+  DB_USER: setting(text, 'postgres', 'User for DB_SUBNAME.'),
+  DB_PASSWORD: setting(z.string(), 'postgres', 'Password for DB_SUBNAME.'),
+  DB_MAX_POOL: setting(
+    integer(2, 1000),
+    '10',
+    'Most connections to PostgreSQL, besides one for locks.',
+  ),
+  STORAGE_DIRECTORY: setting(
+    text,
+    'data',
+    'Directory of the layers, and of the embedded PostgreSQL. Several processes may share it.',
+  ),
+  MUTABLE_TAGS: setting(
+    tagPatterns,
+    '*-SNAPSHOT',
+    'Tags that may be overwritten: names, comma-separated, * stands for any characters. What a tag may do is fixed when it is created.',
+  ),
+  MANIFEST_MAX_BYTES: setting(
+    integer(1024, 64 * MIB),
+    String(4 * MIB),
+    'Largest manifest that is accepted.',
+  ),
+  UPLOAD_EXPIRATION_HOURS: setting(
+    integer(1, 8760),
+    '168',
+    'Hours after which an unfinished upload that got no byte is removed.',
+  ),
+  SWEEP_GRACE_HOURS: setting(
+    integer(0, 8760),
+    '24',
+    'Hours that stored bytes which nothing names any more are kept.',
+  ),
+  SWEEP_INTERVAL: setting(
+    integer(1, 86_400),
+    '3600',
+    'Seconds between two sweeps that remove expired uploads and what nothing names.',
+  ),
+  WORKER_THREADS: setting(
+    integer(1, 256),
+    String(Math.max(2, availableParallelism())),
+    'Threads that hash and write pushed layers.',
+    'number of cores, at least 2',
+  ),
+  BUFFER_MEMORY_MIB: setting(
+    integer(4, 65536),
+    '64',
+    'Memory for bytes on their way from clients to the store, in MiB, for all uploads together.',
+  ),
+  BUFFER_MEMORY_PER_UPLOAD_MIB: setting(integer(2, 1024), '8', 'The same for one upload.'),
+  SHUTDOWN_TIMEOUT: setting(
+    integer(0, 3600),
+    '25',
+    'Seconds that running requests get to end after SIGTERM or Ctrl-C; a second signal ends at once.',
+  ),
+  SYSTEM_LOG_LEVEL: setting(
+    z.enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      'one of trace, debug, info, warn, error, fatal',
+    ),
+    'info',
+    'Least severity that is logged.',
+  ),
+} as const;
+
+type SettingName = keyof typeof SETTINGS;
+/** What the variables say, each read by its schema. */
+export type Values = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
+
+/** Their values may hold a password, so no message shows them. */
+export const SECRET_SETTINGS = new Set(['DATABASE_URL', 'DB_SUBNAME', 'DB_PASSWORD']);
+
+/** The settings as rows, for `--help` and for the README. */
+export function describeSettings(): { name: string; fallback: string; description: string }[] {
+  return Object.entries<Setting<unknown>>(SETTINGS).map(([name, entry]) => ({
+    name,
+    fallback: entry.shownDefault ?? entry.fallback ?? '',
+    description: entry.description,
+  }));
+}
