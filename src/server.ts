@@ -161,10 +161,13 @@ async function openMetadata(config: Config, url: string, log: Log, closers: Clos
 /** A directory of another registry must never be written to, nor swept. */
 async function claimStore(metadata: MetadataStore, store: BlobStore, location: StoreLocation) {
   const registryId = await metadata.registryId();
-  const carried = await store.claim(registryId);
+  // An empty store beside a database that names objects is one whose volume isn't there: it must not be taken.
+  const carried = (await metadata.isEmpty())
+    ? await store.claim(registryId)
+    : await store.registryId();
   if (carried === registryId) return registryId;
   throw new StartError(
-    `The ${describeStore(location)} belongs to the registry ${carried || 'of an unknown database'}, but the database is that of registry ${registryId}: set STORAGE_DIRECTORY and DATABASE_URL to a pair that belongs together.`,
+    `The ${describeStore(location)} ${carried ? `belongs to the registry ${carried}` : 'carries no registry id (is its volume mounted?)'}, but the database is that of registry ${registryId}: set STORAGE_DIRECTORY and DATABASE_URL to a pair that belongs together.`,
   );
 }
 

@@ -126,7 +126,7 @@ export const SETTINGS = {
   UPLOAD_EXPIRATION_HOURS: setting(
     integer(1, 8760),
     '168',
-    'Hours after which an unfinished upload that got no byte is removed.',
+    'Hours after which an unfinished upload is removed, counted from its last request that ended.',
   ),
   SWEEP_GRACE_HOURS: setting(
     integer(0, 8760),

@@ -30,6 +30,8 @@ export interface Exchange {
   readonly remoteAddress: string;
   /** False once the client is gone or the answer was given; what is sent then is dropped. */
   readonly isOpen: boolean;
+  /** Aborted when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
   /** The value of a request header; `name` in lower case. */
   header(name: string): string | undefined;
   /** Gives the whole answer. For HEAD the body is measured, and not sent. */

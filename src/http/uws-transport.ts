@@ -127,6 +127,7 @@ class UwsExchange implements Exchange {
   /** The chunk that the kernel has taken a part of. */
   #stalled: StalledChunk | undefined;
   #hasWritableHandler = false;
+  #controller: AbortController | undefined;
   #lastProgressMs = Date.now();
 
   /** Takes from the request what it needs: after this call uWebSockets.js uses the object for the next one. */
@@ -148,6 +149,12 @@ class UwsExchange implements Exchange {
 
   get remoteAddress(): string {
     return this.#isEnded ? '' : Buffer.from(this.#response.getRemoteAddressAsText()).toString();
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isGone) this.#controller.abort();
+    return this.#controller.signal;
   }
 
   get isOpen(): boolean {
@@ -185,14 +192,14 @@ class UwsExchange implements Exchange {
     try {
       let head: Answer | undefined = answer;
       for await (const chunk of chunks) {
-        if (this.#isGone || (head && this.#isAnswered)) break;
+        if (this.#isGone || (head && this.#isAnswered)) return sentBytes;
         if (head) this.#body?.drop();
         this.#isAnswered = true;
         await this.#write(chunk, lengthBytes, head);
         head = undefined;
         sentBytes += chunk.length;
       }
-      if (!head && sentBytes < lengthBytes && !this.#isGone) {
+      if (sentBytes < lengthBytes && !this.#isGone) {
         throw new RangeError(`the answer ended after ${sentBytes} of ${lengthBytes} bytes`);
       }
     } catch (error) {
@@ -282,6 +289,7 @@ class UwsExchange implements Exchange {
     this.#isGone = true;
     this.#body?.cut();
     this.#stalled?.resume();
+    this.#controller?.abort();
     this.#done();
   }
 

@@ -4,6 +4,7 @@ import type { ManifestMediaType } from '../oci/media-type.ts';
 import type { Page } from '../oci/page.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { Tag } from '../oci/reference.ts';
+import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 
 /** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
@@ -58,14 +59,6 @@ export interface TagRecord {
   readonly isImmutable: boolean;
 }
 
-export interface Referrer {
-  readonly digest: Digest;
-  readonly mediaType: ManifestMediaType;
-  readonly sizeBytes: number;
-  readonly artifactType: string | undefined;
-  readonly annotations: Readonly<Record<string, string>> | undefined;
-}
-
 export interface ManifestPush {
   readonly repository: RepositoryName;
   readonly digest: Digest;
@@ -106,7 +99,7 @@ export interface UploadRecords {
   /**
    * The closing PUT, in one transaction: blob and segments (or the existing blob, the new objects going to the
    * deletion list), the link to the repository, the upload as finished.
-   * @returns false when the upload no longer is open at `expectedOffset`, and nothing is changed.
+   * @returns false when the upload no longer is open at the session's offset, and nothing is changed.
    */
   finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean>;
   /** Removes an open upload; its objects go to the deletion list. @returns false when there was none. */
@@ -129,8 +122,16 @@ export interface ManifestRecords {
   findTag(repository: RepositoryName, tag: Tag): Promise<TagRecord | undefined>;
   /** Tags sorted by bytes; undefined when the repository doesn't exist. */
   listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined>;
-  /** Manifests whose subject is `subject`, oldest first. */
-  listReferrers(repository: RepositoryName, subject: Digest): Promise<Referrer[]>;
+  /**
+   * Manifests whose subject is `subject`, oldest first; `page.last` is the digest of the last one seen. A page ends
+   * early where the manifests on it are large.
+   */
+  listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    artifactType: string | undefined,
+    page: Page,
+  ): Promise<{ referrers: Referrer[]; hasMore: boolean }>;
   /** Repositories that have a manifest, sorted by bytes. */
   listRepositories(page: Page): Promise<string[]>;
 }
@@ -168,6 +169,8 @@ export interface MetadataStore {
   readonly manifests: ManifestRecords;
   readonly deletions: DeletionRecords;
   readonly locks: Locks;
+  /** True while no row names an object of the blob store. */
+  isEmpty(): Promise<boolean>;
   /** The registry's id, made with the schema; the blob store must carry the same. */
   registryId(): Promise<string>;
   close(): Promise<void>;

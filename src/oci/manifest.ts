@@ -93,6 +93,8 @@ function readDocument(bytes: Uint8Array): ManifestDocument {
   throw invalid(`${where}: ${issue?.message ?? 'has the wrong shape'}`, result.error);
 }
 
+/** Messages name fields of the manifest, which may have any length. */
+const MAX_MESSAGE_LENGTH = 500;
 const UNSPECIFIC = new Set(['application/json', 'application/octet-stream', 'text/plain']);
 
 function decideMediaType(
@@ -142,5 +144,8 @@ function digestsOf(descriptors: readonly Descriptor[]): Digest[] {
 }
 
 function invalid(message: string, cause?: unknown): OciError {
-  return new OciError('MANIFEST_INVALID', { message: `manifest invalid: ${message}`, cause });
+  return new OciError('MANIFEST_INVALID', {
+    message: `manifest invalid: ${message.slice(0, MAX_MESSAGE_LENGTH)}`,
+    cause,
+  });
 }

@@ -1,6 +1,5 @@
 import type { UploadSession } from '../meta/metadata-store.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
-import type { ByteSource } from '../oci/byte-source.ts';
 import { type DigestAlgorithm, digestAlgorithm } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { DigestPlan } from '../workers/ingest.ts';
@@ -47,18 +46,4 @@ export function planDigest(
   if (!engine || !state || !digest || digestAlgorithm(digest) !== algorithm)
     return { kind: 'none' };
   return { kind: 'resumable', algorithm, from: { engine, state } };
-}
-
-/** Tells when the sender of a body has gone. */
-export function onCut(source: ByteSource, tell: () => void): ByteSource {
-  return {
-    announcedBytes: source.announcedBytes,
-    async deliverTo(sink) {
-      const end = await source.deliverTo(sink);
-      if (end === 'cut') tell();
-      return end;
-    },
-    pause: () => source.pause(),
-    resume: () => source.resume(),
-  };
 }

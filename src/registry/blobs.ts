@@ -8,7 +8,8 @@ import { type BlobStore, ObjectNotFound } from '../storage/blob-store.ts';
 
 /** A blob's place is a hint, kept for less than the grace after which replaced objects are deleted. */
 const PLACE_TTL_MS = 10 * 60_000;
-const MAX_PLACES = 20_000;
+/** Counted by segments. */
+const MAX_PLACES = 50_000;
 
 /** A blob, and its bytes. */
 export interface BlobContent {
@@ -21,7 +22,11 @@ export interface BlobContent {
 export class Blobs {
   readonly #metadata: MetadataStore;
   readonly #store: BlobStore;
-  readonly #places = new LRUCache<string, BlobRecord>({ max: MAX_PLACES, ttl: PLACE_TTL_MS });
+  readonly #places = new LRUCache<string, BlobRecord>({
+    maxSize: MAX_PLACES,
+    sizeCalculation: (record) => 1 + record.segments.length,
+    ttl: PLACE_TTL_MS,
+  });
 
   constructor(metadata: MetadataStore, store: BlobStore) {
     this.#metadata = metadata;

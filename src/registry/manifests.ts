@@ -4,7 +4,6 @@ import type {
   ManifestPushResult,
   ManifestRecord,
   MetadataStore,
-  Referrer,
   TagRecord,
 } from '../meta/metadata-store.ts';
 import { type Digest, digestAlgorithm, digestBytes } from '../oci/digest.ts';
@@ -13,6 +12,7 @@ import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/page.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
+import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { SharedQuery } from './shared-query.ts';
 
@@ -21,6 +21,8 @@ const CACHE_BYTES = 32 * 1024 * 1024;
 /** What an entry costs besides its bytes. */
 const ENTRY_BYTES = 512;
 const MAX_CACHED_TAGS = 50_000;
+/** Of the missing ones, in an answer. */
+const MAX_SHOWN_DIGESTS = 20;
 
 /** A manifest as a reference found it. */
 export interface FoundManifest extends ManifestRecord {
@@ -78,7 +80,7 @@ export class Manifests {
     const result = await this.#metadata.manifests.push(push);
     const who = { repository, digest, tags: allTags, uid: principal.uid };
     if (result.kind === 'stored') this.#log.info(who, 'stored manifest');
-    else this.#log.info({ ...who, result }, 'refused manifest');
+    else this.#log.info({ ...who, reason: result.kind }, 'refused manifest');
     throwUnlessStored(result);
     return { digest, subject: manifest.subject?.digest };
   }
@@ -97,8 +99,13 @@ export class Manifests {
     return this.#metadata.manifests.listRepositories(page);
   }
 
-  listReferrers(repository: RepositoryName, subject: Digest): Promise<Referrer[]> {
-    return this.#metadata.manifests.listReferrers(repository, subject);
+  listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    artifactType: string | undefined,
+    page: Page,
+  ): Promise<{ referrers: Referrer[]; hasMore: boolean }> {
+    return this.#metadata.manifests.listReferrers(repository, subject, artifactType, page);
   }
 
   async #byDigest(repository: RepositoryName, digest: Digest): Promise<ManifestRecord> {
@@ -139,7 +146,7 @@ function throwUnlessStored(result: ManifestPushResult): void {
   if (result.kind === 'missing') {
     throw new OciError('MANIFEST_BLOB_UNKNOWN', {
       message: `manifest references content that this repository does not have: push it first (${result.digests[0]}${result.digests.length > 1 ? ` and ${result.digests.length - 1} more` : ''})`,
-      detail: result.digests.map((digest) => ({ Digest: digest })),
+      detail: result.digests.slice(0, MAX_SHOWN_DIGESTS).map((digest) => ({ Digest: digest })),
     });
   }
   if (result.kind === 'refused') {

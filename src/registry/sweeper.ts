@@ -29,6 +29,8 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Looked at between batches, so that an end waits for no long list. */
+  #isStopping = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -38,8 +40,9 @@ export class Sweeper {
     this.#schedule(Math.min(FIRST_SWEEP_MS, this.#options.intervalMs));
   }
 
-  /** Waits for the sweep under way. */
+  /** Ends the sweep under way early, and waits for it. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#running;
@@ -80,12 +83,11 @@ export class Sweeper {
 
   async #checkStore(): Promise<void> {
     const { store, registryId } = this.#options;
-    const carried = await store.claim(registryId);
-    if (carried !== registryId) {
-      throw new Error(
-        `the store belongs to registry ${carried}, the database to ${registryId}: nothing is swept`,
-      );
-    }
+    const carried = await store.registryId();
+    if (carried === registryId) return;
+    throw new Error(
+      `the store belongs to registry ${carried || 'unknown'}, the database to ${registryId}: nothing is swept`,
+    );
   }
 
   async #expireUploads(): Promise<number> {
@@ -101,7 +103,7 @@ export class Sweeper {
     let deleted = 0;
     for (;;) {
       const keys = await metadata.deletions.due(graceMs, BATCH);
-      if (keys.length === 0) return deleted;
+      if (keys.length === 0 || this.#isStopping) return deleted;
       await store.delete(keys);
       await metadata.deletions.done(keys);
       deleted += keys.length;
@@ -115,6 +117,7 @@ export class Sweeper {
     let deleted = 0;
     let batch: string[] = [];
     for await (const { key, modifiedMs } of store.list()) {
+      if (this.#isStopping) return deleted;
       if (modifiedMs > Date.now() - minAgeMs) continue;
       batch.push(key);
       if (batch.length < BATCH) continue;

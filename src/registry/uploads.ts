@@ -14,8 +14,8 @@ import type { Principal } from '../oci/principal.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
-import { type AppendLock, AppendLocks } from './append-locks.ts';
-import { checkRange, clientGone, onCut, planDigest, wrongLength } from './append-rules.ts';
+import { AppendLocks } from './append-locks.ts';
+import { checkRange, clientGone, planDigest, wrongLength } from './append-rules.ts';
 
 /** A finished upload is remembered so long, for closing PUTs that are repeated. */
 const FINISHED_KEPT_MS = 24 * 3_600_000;
@@ -83,10 +83,11 @@ export class Uploads {
     id: string,
     source: ByteSource | undefined,
     range: ByteRange | undefined,
+    signal: AbortSignal,
   ): Promise<UploadStatus> {
-    return this.#withLock(id, async (lock) => {
+    return this.#withLock(id, signal, async () => {
       const session = await this.#findOpen(repository, id);
-      const after = await this.#store(session, source, range, session.algorithm, lock);
+      const after = await this.#store(session, source, range, session.algorithm);
       if (!after) throw clientGone();
       return { id, offset: after.offset };
     });
@@ -102,32 +103,38 @@ export class Uploads {
     digest: Digest,
     source: ByteSource | undefined,
     range: ByteRange | undefined,
+    signal: AbortSignal,
   ): Promise<void> {
-    await this.#withLock(id, async (lock) => {
+    await this.#withLock(id, signal, async () => {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
       if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const session = await this.#store(found, source, range, digestAlgorithm(digest), lock);
+      const session = await this.#store(found, source, range, digestAlgorithm(digest));
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#commit(session, digest);
     });
   }
 
-  async cancel(repository: RepositoryName, id: string): Promise<void> {
-    await this.#withLock(id, async () => {
+  async cancel(repository: RepositoryName, id: string, signal: AbortSignal): Promise<void> {
+    await this.#withLock(id, signal, async () => {
       if (!isUploadId(id) || !(await this.#parts.metadata.uploads.discard(repository, id))) {
         throw new OciError('BLOB_UPLOAD_UNKNOWN');
       }
     });
   }
 
-  async #withLock<T>(id: string, work: (lock: AppendLock) => Promise<T>): Promise<T> {
+  /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
+  async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (!isUploadId(id)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
     const lock = await this.#locks.acquire(id);
+    const onGone = () => lock.clientGone();
+    if (signal.aborted) onGone();
+    signal.addEventListener('abort', onGone);
     try {
-      return await work(lock);
+      return await work();
     } finally {
+      signal.removeEventListener('abort', onGone);
       await lock.release();
     }
   }
@@ -155,7 +162,6 @@ export class Uploads {
     source: ByteSource | undefined,
     range: ByteRange | undefined,
     algorithm: DigestAlgorithm,
-    lock: AppendLock,
   ): Promise<UploadSession | undefined> {
     checkRange(session, range);
     if (!source && range) throw wrongLength(0);
@@ -172,7 +178,7 @@ export class Uploads {
     metrics.activeAppends.inc();
     try {
       const end = await ingest.append({
-        source: onCut(source, () => lock.clientGone()),
+        source,
         plan: planDigest(session, algorithm, range !== undefined),
         expectedBytes,
         commit: commits.add,

@@ -56,6 +56,8 @@ export interface BlobStore {
   delete(keys: readonly string[]): Promise<void>;
   /** Every object below the prefix of segments, in no order. */
   list(): AsyncIterable<StoredObject>;
+  /** The id of the registry that the store belongs to; empty when it carries none. @throws StoreUnavailable */
+  registryId(): Promise<string>;
   /**
    * Ties the store to a registry: an empty store takes the id, any other must have it.
    * @returns the id that the store carries now; empty when it has objects and no id

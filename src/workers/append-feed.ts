@@ -45,6 +45,7 @@ export class AppendFeed implements BufferUser {
       from += length;
       if (this.#filled === BUFFER_BYTES) this.flush();
     }
+    if (this.#pool.isShort) this.flush();
     this.#steer();
   }
 

@@ -20,6 +20,7 @@ export class BufferPool {
   readonly #relief: number;
   readonly #free: ArrayBuffer[] = [];
   readonly #users = new Set<BufferUser>();
+  readonly #waiting: (() => void)[] = [];
   #taken = 0;
   #isShort = false;
 
@@ -38,6 +39,19 @@ export class BufferPool {
 
   leave(user: BufferUser): void {
     this.#users.delete(user);
+  }
+
+  /** Resolves when buffers may be taken: at once, or in the order of the calls after a shortage. */
+  async untilRelieved(): Promise<void> {
+    while (this.#isShort) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** One by one, each after the one before has taken what it needs at once. */
+  #wakeNext(): void {
+    const wake = this.#isShort ? undefined : this.#waiting.shift();
+    if (!wake) return;
+    wake();
+    setImmediate(() => this.#wakeNext());
   }
 
   take(): ArrayBuffer {
@@ -61,5 +75,6 @@ export class BufferPool {
     if (!this.#isShort || this.#taken > this.#relief) return;
     this.#isShort = false;
     for (const user of this.#users) user.onRelief();
+    this.#wakeNext();
   }
 }

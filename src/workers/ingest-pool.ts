@@ -55,6 +55,7 @@ class IngestPool implements Ingest {
   }
 
   async append(request: AppendRequest): Promise<BodyEnd> {
+    await this.#buffers.untilRelieved();
     const { port1: port, port2: workerPort } = new MessageChannel();
     const maxUnderWay = Math.floor(this.#options.bufferMemoryPerUploadBytes / BUFFER_BYTES);
     const feed = new AppendFeed(request.source, port, this.#buffers, maxUnderWay);
@@ -146,26 +147,44 @@ async function driveAppend(
     });
   });
   const send = (message: ToWorker) => port.postMessage(message);
-  const { source, expectedBytes } = request;
   // A failure of the worker or of a commit ends the append at once; the rest of the body is dropped.
   const bodyEnd = await Promise.race([
-    source.deliverTo((chunk) => feed.write(chunk)),
+    deliver(request, feed),
     stored.then(() => 'failed' as const),
-  ]).catch((error: unknown) => {
+  ]).catch(async (error: unknown) => {
     send({ kind: 'cancel' });
+    // A commit that is under way must not land after the lock is given back.
+    await commits.settled().catch(() => undefined);
     throw error;
   });
-  const isWrongLength =
-    bodyEnd === 'complete' && expectedBytes !== undefined && feed.receivedBytes !== expectedBytes;
   if (bodyEnd !== 'failed') {
     feed.flush();
-    send({ kind: isWrongLength ? 'cancel' : 'end' });
+    send({ kind: bodyEnd === 'wrong-length' ? 'cancel' : 'end' });
   }
   valueOf(await stored);
   await commits.settled();
-  if (isWrongLength) throw new LengthMismatch(expectedBytes);
+  if (bodyEnd === 'wrong-length') throw new LengthMismatch(request.expectedBytes ?? 0);
   if (bodyEnd === 'failed') throw new WorkerDied('the worker ended before the body did');
   return bodyEnd;
+}
+
+/** Ends with the body, or as soon as it is longer than it may be. */
+async function deliver(
+  request: AppendRequest,
+  feed: AppendFeed,
+): Promise<BodyEnd | 'wrong-length'> {
+  const { source, expectedBytes = Infinity } = request;
+  let tellTooLong = () => {};
+  const tooLong = new Promise<'wrong-length'>((resolve) => {
+    tellTooLong = () => resolve('wrong-length');
+  });
+  const delivered = source.deliverTo((chunk) => {
+    feed.write(chunk);
+    if (feed.receivedBytes > expectedBytes) tellTooLong();
+  });
+  const end = await Promise.race([delivered, tooLong]);
+  const isShort = end === 'complete' && feed.receivedBytes < (request.expectedBytes ?? 0);
+  return isShort || feed.receivedBytes > expectedBytes ? 'wrong-length' : end;
 }
 
 /** Commits segments one at a time, in the order in which they were closed. */

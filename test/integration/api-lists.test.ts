@@ -264,6 +264,28 @@ test('referrers are listed by their subject, which need not exist', async () => 
   expect(head).toMatchObject({ status: 200, headers: { 'content-type': OCI_INDEX } });
 });
 
+test('many referrers come in pages, each of them once and in their order', async () => {
+  const subject = imageOf(CONFIG, [], 'a subject of many');
+  const annotations = { large: 'x'.repeat(3_000_000) };
+  const pushed: string[] = [];
+  for (let number = 0; number < 6; number += 1) {
+    const manifest = referring(subject, { annotations, artifactType: `application/x-${number}` });
+    await expectStatus(putManifest(api, 'a/a', manifest.digest, manifest), 201);
+    pushed.push(manifest.digest);
+  }
+  const seen: string[] = [];
+  let pages = 0;
+  for (let path: string | undefined = `/v2/a/a/referrers/${subject.digest}`; path; pages += 1) {
+    const answer = await api.send('GET', path);
+    expect(answer.status).toBe(200);
+    const page: { manifests: { digest: string }[] } = JSON.parse(answer.body.toString());
+    seen.push(...page.manifests.map(({ digest }) => digest));
+    path = /^<(.*)>; rel="next"$/.exec(answer.headers['link'] ?? '')?.[1];
+  }
+  expect(seen).toEqual(pushed);
+  expect(pages).toBe(3);
+});
+
 test('a digest without referrers, and an unknown repository, have an empty index', async () => {
   for (const repository of ['a/a', 'un/known']) {
     expect(await listed(`/v2/${repository}/referrers/${digestOf('nobody')}`)).toEqual([]);

@@ -1,4 +1,4 @@
-import { rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { errorCodeOf, HttpClient } from '../support/http-client.ts';
@@ -97,6 +97,20 @@ test('a directory that cannot be made is refused with a sentence', async () => {
 test('a directory that is a link to nowhere is refused with a sentence', async () => {
   await symlink(`${storage.path}-nowhere/deep`, storage.path);
   await expectRefusal({}, /^pierone: .*storage directory/m);
+});
+
+test('an empty directory beside a database that names layers is refused: its volume is missing', async () => {
+  const { server, api } = await start();
+  await pushBlob(api, 'faults/volume', randomSample(1000));
+  await server.stop();
+  const empty = await makeStorage();
+  await mkdir(empty.path);
+  try {
+    await expectRefusal({ STORAGE_DIRECTORY: empty.path }, /^pierone: .*is its volume mounted/m);
+    expect(await empty.keys()).toEqual([]);
+  } finally {
+    await empty.remove();
+  }
 });
 
 test('a store that belongs to another registry is refused, and stays untouched', async () => {

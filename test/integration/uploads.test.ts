@@ -266,6 +266,19 @@ test('a blob of several segments reads back whole, and by ranges over the seams'
   });
 });
 
+test('a chunk that is longer than it said is refused as soon as that shows, also when it is cut', async () => {
+  await withSmallSegments(async (client) => {
+    const path = await startUpload(client, 'uploads/too-long');
+    const append = client.open('PATCH', path, { 'Content-Range': '0-9' });
+    await append.write(randomSample(2 * MIB).bytes);
+    const answer = await append.answer;
+    expect(answer.status).toBe(400);
+    expect(errorCodeOf(answer)).toBe('SIZE_INVALID');
+    append.cut();
+    expect(await offsetOf(client, path)).toBe(0);
+  });
+});
+
 test('a chunk of several segments and the wrong length leaves nothing', async () => {
   await withSmallSegments(async (client) => {
     const path = await startUpload(client, 'uploads/wrong-length');

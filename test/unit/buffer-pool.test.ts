@@ -36,6 +36,27 @@ test('a buffer that was given back is used again', () => {
   expect(pool.take()).toBe(buffer);
 });
 
+test('an append that begins in a shortage waits for its end, and one at a time goes on', async () => {
+  const { pool, take, give } = openPool(2);
+  const taken = take(2);
+  const begun: number[] = [];
+  const begin = async (id: number) => {
+    await pool.untilRelieved();
+    begun.push(id);
+    taken.push(...take(1));
+  };
+  const waiting = [1, 2, 3].map(begin);
+  await Promise.resolve();
+  expect(begun).toEqual([]);
+  give(taken.splice(0, 2));
+  await Promise.all(waiting.slice(0, 2));
+  expect(begun).toEqual([1, 2]);
+  expect(pool.isShort).toBe(true);
+  give(taken.splice(0, 2));
+  await Promise.all(waiting);
+  expect(begun).toEqual([1, 2, 3]);
+});
+
 describe('a shortage', () => {
   test('begins with the last buffer, and everyone is told once', () => {
     const { pool, witnesses, take } = openPool(4, 3);

@@ -20,7 +20,7 @@ export async function handleUploads(context: Context, repository: RepositoryName
     sendStatus(context, repository, status, 202);
     return;
   }
-  await uploads.finish(repository, status.id, digest, exchange.body, undefined);
+  await uploads.finish(repository, status.id, digest, exchange.body, undefined, exchange.signal);
   sendCreated(context, repository, digest);
 }
 
@@ -38,16 +38,23 @@ export async function handleUpload(
       return sendStatus(context, repository, await uploads.status(repository, id), 204);
     case 'PATCH': {
       const range = readContentRange(context);
-      const status = await uploads.append(repository, id, exchange.body, range);
+      const status = await uploads.append(repository, id, exchange.body, range, exchange.signal);
       return sendStatus(context, repository, status, 202);
     }
     case 'PUT': {
       const digest = requireDigest(new URLSearchParams(exchange.query).get('digest') ?? '');
-      await uploads.finish(repository, id, digest, exchange.body, readContentRange(context));
+      await uploads.finish(
+        repository,
+        id,
+        digest,
+        exchange.body,
+        readContentRange(context),
+        exchange.signal,
+      );
       return sendCreated(context, repository, digest);
     }
     case 'DELETE':
-      await uploads.cancel(repository, id);
+      await uploads.cancel(repository, id, exchange.signal);
       return exchange.send({ status: 204, headers: API_VERSION });
     default:
       throw methodNotAllowed(context, 'GET, HEAD, PATCH, PUT, DELETE');

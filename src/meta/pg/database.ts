@@ -70,7 +70,12 @@ export class Database implements Queryable {
         return await this.#attempt(work);
       } catch (error) {
         if (error instanceof Rollback) return error.result;
-        if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw translate(error);
+        if (!isRetryable(error)) throw translate(error);
+        if (attempt === MAX_ATTEMPTS) {
+          throw new MetadataUnavailable('PostgreSQL could not serialize the transaction', {
+            cause: error,
+          });
+        }
       }
     }
   }

@@ -85,7 +85,14 @@ export class AdvisoryLocks implements Locks {
     const query = { ...question, values: [lockKey(name)] };
     const answer = this.#lastAnswer.then(() => client.query<{ answer: boolean }>(query));
     this.#lastAnswer = answer.catch(() => undefined);
-    return answer.then(({ rows }) => rows[0]?.answer ?? false);
+    return answer.then(
+      ({ rows }) => rows[0]?.answer ?? false,
+      (error: unknown) => {
+        // Whether the server still carries the question out is unknown: its locks end with the connection.
+        this.#drop(client);
+        throw error;
+      },
+    );
   }
 
   #connection(): Promise<Client> {
@@ -118,6 +125,7 @@ export class AdvisoryLocks implements Locks {
     if (this.#connected !== client) return;
     this.#connected = undefined;
     this.#client = undefined;
+    this.#lastAnswer = Promise.resolve();
     this.#held.clear();
   }
 }

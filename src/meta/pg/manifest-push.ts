@@ -17,13 +17,15 @@ const MISSING = {
 };
 const TAG = {
   name: 'tag-state',
-  text: `select t.digest, t.mutability, m.bytes, m.media_type
+  text: `select t.digest, t.mutability, m.media_type,
+                case when t.mutability = 'append-only' then m.bytes end as bytes
          from tags t join manifests m using (repository_id, digest)
          where t.repository_id = $1 and t.name = $2`,
 };
 const LATEST_TAG = {
   name: 'tag-state-latest',
-  text: `select t.digest, t.mutability, m.bytes, m.media_type
+  text: `select t.digest, t.mutability, m.media_type,
+                case when t.mutability = 'append-only' then m.bytes end as bytes
          from tags t join manifests m using (repository_id, digest)
          where t.repository_id = $1 and t.mutability = 'immutable'
          order by t.created desc limit 1`,
@@ -70,7 +72,8 @@ const ADD_REFUSAL = {
 interface TagRow {
   digest: string;
   mutability: Mutability;
-  bytes: Buffer;
+  /** Of append-only tags alone. */
+  bytes: Buffer | null;
   media_type: string;
 }
 
@@ -144,8 +147,7 @@ async function findTagState(query: Queryable, id: string, tag: Tag): Promise<Tag
       ? await query.query<TagRow>(LATEST_TAG, [id])
       : await query.query<TagRow>(TAG, [id, tag]);
   if (!row) return undefined;
-  const members =
-    row.mutability === 'append-only' ? parseManifest(row.bytes, row.media_type).members : [];
+  const members = row.bytes ? parseManifest(row.bytes, row.media_type).members : [];
   return { digest: toDigest(row.digest), mutability: row.mutability, members };
 }
 

@@ -1,19 +1,22 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { Page } from '../../oci/page.ts';
 import { LATEST, type Tag } from '../../oci/reference.ts';
+import type { Referrer } from '../../oci/referrer.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type {
   ManifestPush,
   ManifestPushResult,
   ManifestRecord,
   ManifestRecords,
-  Referrer,
   TagRecord,
 } from '../metadata-store.ts';
 import type { Database } from './database.ts';
 import { pushManifest } from './manifest-push.ts';
 import { repositoryExists } from './repositories.ts';
 import { toDigest, toMediaType } from './rows.ts';
+
+/** Of the manifests on one page of referrers, together. */
+const MAX_REFERRER_BYTES = 8 * 1024 * 1024;
 
 const FIND = {
   name: 'manifest-find',
@@ -40,10 +43,18 @@ const LIST_TAGS = {
 };
 const LIST_REFERRERS = {
   name: 'referrer-list',
-  text: `select m.digest, m.media_type, length(m.bytes) as size, m.artifact_type, m.annotations
-         from repositories r join manifests m on m.repository_id = r.id
-         where r.name = $1 and m.subject = $2
-         order by m.created, m.digest`,
+  // The sum bounds what is read at once: a manifest's annotations may be as large as a manifest.
+  text: `select digest, media_type, size, artifact_type, annotations, count > number as has_more
+         from (select m.*, length(m.bytes) as size, count(*) over () as count,
+                      row_number() over (order by m.created, m.digest) as number,
+                      sum(length(m.bytes)) over (order by m.created, m.digest) as total
+               from repositories r join manifests m on m.repository_id = r.id
+               where r.name = $1 and m.subject = $2 and ($3::text is null or m.artifact_type = $3)
+                 and ($4::text is null or (m.created, m.digest) >
+                      (select l.created, l.digest from manifests l
+                       where l.repository_id = r.id and l.digest = $4))) page
+         where number = 1 or (number <= $5 and total <= ${MAX_REFERRER_BYTES})
+         order by number`,
 };
 const LIST_REPOSITORIES = {
   name: 'repository-list',
@@ -62,6 +73,7 @@ interface ReferrerRow {
   digest: string;
   media_type: string;
   size: number;
+  has_more: boolean;
   artifact_type: string | null;
   annotations: Record<string, string> | null;
 }
@@ -104,15 +116,27 @@ export class PgManifestRecords implements ManifestRecords {
     return rows.map((row) => row.name);
   }
 
-  async listReferrers(repository: RepositoryName, subject: Digest): Promise<Referrer[]> {
-    const rows = await this.#database.query<ReferrerRow>(LIST_REFERRERS, [repository, subject]);
-    return rows.map((row) => ({
+  async listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    artifactType: string | undefined,
+    page: Page,
+  ): Promise<{ referrers: Referrer[]; hasMore: boolean }> {
+    const rows = await this.#database.query<ReferrerRow>(LIST_REFERRERS, [
+      repository,
+      subject,
+      artifactType ?? null,
+      page.last ?? null,
+      page.limit,
+    ]);
+    const referrers = rows.map((row) => ({
       digest: toDigest(row.digest),
       mediaType: toMediaType(row.media_type),
       sizeBytes: row.size,
       artifactType: row.artifact_type ?? undefined,
       annotations: row.annotations ?? undefined,
     }));
+    return { referrers, hasMore: rows.at(-1)?.has_more ?? false };
   }
 
   async listRepositories(page: Page): Promise<string[]> {

@@ -6,6 +6,11 @@ import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
 import { PgUploadRecords } from './upload-records.ts';
 
+const HAS_OBJECTS = {
+  name: 'registry-has-objects',
+  text: `select where exists (select from blob_segments) or exists (select from upload_segments)`,
+};
+
 export interface PgMetadataOptions {
   readonly url: string;
   readonly maxConnections: number;
@@ -25,6 +30,10 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
     manifests: new PgManifestRecords(database, options.isMutableTag),
     deletions: new PgDeletionRecords(database),
     locks,
+    async isEmpty() {
+      const rows = await database.query(HAS_OBJECTS, []);
+      return rows.length === 0;
+    },
     async registryId() {
       const rows = await database.query<{ id: string }>(
         { name: 'registry-id', text: 'select id from registry' },

@@ -25,18 +25,30 @@ const SYSTEM_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ETIMEDOUT',
+  'ECONNABORTED',
+  'EADDRNOTAVAIL',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'EMFILE',
 ]);
 
 /** pg reports these without a code. */
 const MESSAGES =
-  /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable|client was closed/i;
+  /connection terminated|timeout expired|timeout exceeded when trying to connect|does not support SSL|query read timeout|client has encountered a connection error|not queryable|client was closed/i;
 
 /**
  * The database can't be asked: no connection, or it was lost (class 08, 57P01 to 57P05), too many of them
- * (class 53), a statement that ran out of time (57014), a server that can't write just now (25006, 58…).
+ * (class 53), a statement or a transaction that ran out of time (57014, 25P03), a server that can't write just now
+ * (25006, 58…), a user or a database that it doesn't know (28, 3D).
  */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
-  if (/^(08|53|57|58)/.test(code) || code === '25006' || SYSTEM_CODES.has(code)) return true;
+  if (
+    /^(08|28|3D|53|57|58)/.test(code) ||
+    code === '25006' ||
+    code === '25P03' ||
+    SYSTEM_CODES.has(code)
+  )
+    return true;
   return code === '' && error instanceof Error && MESSAGES.test(error.message);
 }

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type BlobStore,
@@ -7,7 +16,7 @@ import {
   type ObjectWriter,
   type StoredObject,
 } from '../blob-store.ts';
-import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
+import { REGISTRY_ID_KEY, SEGMENTS_PREFIX, SHARDS } from '../keys.ts';
 import { makeDirectory, syncDirectory } from './directory.ts';
 import { hasCode, translateFileError, unavailable } from './file-error.ts';
 import { readFileRange } from './file-reader.ts';
@@ -61,11 +70,29 @@ class FileStore implements BlobStore {
   async claim(registryId: string): Promise<string> {
     const isUsed = (await this.#names(SEGMENTS_PREFIX)).length > 0;
     if (!isUsed) await this.#writeRegistryId(registryId);
+    const carried = await this.registryId();
+    if (carried === registryId) await this.#makeShards();
+    return carried;
+  }
+
+  async registryId(): Promise<string> {
     try {
       return (await readFile(this.#path(REGISTRY_ID_KEY), 'utf8')).trim();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return '';
       throw translateFileError(error, REGISTRY_ID_KEY);
+    }
+  }
+
+  /** All of them before the first object, so that no object's name waits for another process's fsync. */
+  async #makeShards(): Promise<void> {
+    try {
+      const segments = this.#path(SEGMENTS_PREFIX);
+      await makeDirectory(segments);
+      await Promise.all(SHARDS.map((shard) => mkdir(join(segments, shard), { recursive: true })));
+      await syncDirectory(segments);
+    } catch (error) {
+      throw unavailable(error);
     }
   }
 
@@ -75,9 +102,7 @@ class FileStore implements BlobStore {
     const draft = `${path}.${randomUUID()}`;
     try {
       await makeDirectory(this.#directory);
-      const writer = new FileWriter(draft, await open(draft, 'wx', 0o640));
-      await writer.write(Buffer.from(`${registryId}\n`));
-      await writer.close();
+      await writeSmallFile(draft, `${registryId}\n`);
       await link(draft, path);
       await syncDirectory(this.#directory);
     } catch (error) {
@@ -106,7 +131,7 @@ class FileStore implements BlobStore {
     try {
       return await readdir(this.#path(directory));
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return [];
+      if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
       throw translateFileError(error, directory);
     }
   }
@@ -120,5 +145,15 @@ class FileStore implements BlobStore {
       if (translated instanceof ObjectNotFound) return undefined;
       throw translated;
     }
+  }
+}
+
+async function writeSmallFile(path: string, text: string): Promise<void> {
+  const writer = new FileWriter(path, await open(path, 'wx', 0o640));
+  try {
+    await writer.write(Buffer.from(text));
+    await writer.close();
+  } finally {
+    await writer.abort();
   }
 }
