@@ -1,5 +1,6 @@
 import uWS, { type HttpRequest, type HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
+import { Activity } from './activity.ts';
 import {
   type Answer,
   type Exchange,
@@ -66,26 +67,6 @@ export async function listenUws(options: TransportOptions, handler: Handler): Pr
       app.close();
     },
   };
-}
-
-/** Counts what is under way: each exchange until its answer is out, and each handler until it is done. */
-class Activity {
-  #count = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  begin(): void {
-    this.#count += 1;
-  }
-
-  end(): void {
-    this.#count -= 1;
-    if (this.#count === 0) for (const wake of this.#waiting.splice(0)) wake();
-  }
-
-  idle(): Promise<void> {
-    if (this.#count === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
 }
 
 function listen(app: uWS.TemplatedApp, { host, port }: TransportOptions) {

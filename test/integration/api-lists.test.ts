@@ -278,8 +278,8 @@ test('many referrers come in pages, each of them once and in their order', async
   for (let path: string | undefined = `/v2/a/a/referrers/${subject.digest}`; path; pages += 1) {
     const answer = await api.send('GET', path);
     expect(answer.status).toBe(200);
-    const page: { manifests: { digest: string }[] } = JSON.parse(answer.body.toString());
-    seen.push(...page.manifests.map(({ digest }) => digest));
+    const index: { manifests: { digest: string }[] } = JSON.parse(answer.body.toString());
+    seen.push(...index.manifests.map(({ digest }) => digest));
     path = /^<(.*)>; rel="next"$/.exec(answer.headers['link'] ?? '')?.[1];
   }
   expect(seen).toEqual(pushed);
