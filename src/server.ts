@@ -105,10 +105,7 @@ async function start(
 
   const management = await listenManagement(config.management, metrics);
   closers.add(() => management.close());
-  const { expirationMs, manifestMaxBytes } = {
-    expirationMs: config.registry.uploadExpirationMs,
-    manifestMaxBytes: config.registry.manifestMaxBytes,
-  };
+  const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const handler = registryHandler({
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     blobs: new Blobs(metadata, store),

@@ -68,7 +68,7 @@ export class Uploads {
   }
 
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
-    await this.#findOpen(repository, id);
+    requireUploadId(id);
     await this.#locks.waitWhileClientGone(id);
     const { offset } = await this.#findOpen(repository, id);
     return { id, offset };
@@ -118,15 +118,14 @@ export class Uploads {
 
   async cancel(repository: RepositoryName, id: string, signal: AbortSignal): Promise<void> {
     await this.#withLock(id, signal, async () => {
-      if (!isUploadId(id) || !(await this.#parts.metadata.uploads.discard(repository, id))) {
-        throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      }
+      const wasOpen = await this.#parts.metadata.uploads.discard(repository, id);
+      if (!wasOpen) throw new OciError('BLOB_UPLOAD_UNKNOWN');
     });
   }
 
   /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
   async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (!isUploadId(id)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+    requireUploadId(id);
     const lock = await this.#locks.acquire(id);
     const onGone = () => lock.clientGone();
     if (signal.aborted) onGone();
@@ -140,9 +139,7 @@ export class Uploads {
   }
 
   async #find(repository: RepositoryName, id: string): Promise<UploadSession> {
-    const session = isUploadId(id)
-      ? await this.#parts.metadata.uploads.find(repository, id)
-      : undefined;
+    const session = await this.#parts.metadata.uploads.find(repository, id);
     if (!session) throw new OciError('BLOB_UPLOAD_UNKNOWN');
     return session;
   }
@@ -279,6 +276,7 @@ export class Uploads {
   }
 }
 
-function isUploadId(text: string): boolean {
-  return UPLOAD_ID.test(text);
+/** Before anything is asked of the database: it takes nothing else for an id. */
+function requireUploadId(text: string): void {
+  if (!UPLOAD_ID.test(text)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
 }

@@ -1,56 +1,28 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { errorCodeOf, HttpClient } from '../support/http-client.ts';
 import { startLimitedServer } from '../support/limited-server.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { expectStatus, pushBlob, randomSample, startUpload } from '../support/sample-content.ts';
-import { type ServerProcess, startServer } from '../support/server.ts';
-import { createDatabase, makeStorage, type StorageDirectory } from '../support/test-registry.ts';
+import { useServers } from '../support/server-fixture.ts';
+import { createDatabase, makeStorage } from '../support/test-registry.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 
-let postgres: TestPostgres;
-let databaseUrl: string;
-let storage: StorageDirectory;
-let started: ServerProcess[];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-beforeEach(async () => {
-  databaseUrl = await createDatabase(postgres.url);
-  storage = await makeStorage();
-  started = [];
-});
-
-afterEach(async () => {
-  await Promise.all(started.map((server) => server.kill()));
-  await storage?.remove();
-});
-
-afterAll(() => postgres?.stop());
-
-async function start(environment: Readonly<Record<string, string>> = {}) {
-  const server = await startServer({
-    DATABASE_URL: databaseUrl,
-    STORAGE_DIRECTORY: storage.path,
-    ...environment,
-  });
-  started.push(server);
-  return { server, api: new HttpClient(server.url) };
-}
+const fixture = useServers();
 
 test('a full disk: 507, nothing is left of the append, and the server goes on', async () => {
-  const environment = { DATABASE_URL: databaseUrl, STORAGE_DIRECTORY: storage.path };
+  const environment = {
+    DATABASE_URL: fixture.databaseUrl,
+    STORAGE_DIRECTORY: fixture.storage.path,
+  };
   const server = await startLimitedServer(4 * MIB, environment);
   try {
     const api = new HttpClient(server.url);
     const small = randomSample(MIB);
     await pushBlob(api, 'faults/full', small);
-    const before = await storage.keys();
+    const before = await fixture.storage.keys();
     const { bytes, digest } = randomSample(6 * MIB);
     const path = await startUpload(api, 'faults/full');
     for (const answer of [
@@ -61,7 +33,7 @@ test('a full disk: 507, nothing is left of the append, and the server goes on', 
       expect(answer.status).toBe(507);
       expect(errorCodeOf(answer)).toBe('UNAVAILABLE');
     }
-    expect(await storage.keys()).toEqual(before);
+    expect(await fixture.storage.keys()).toEqual(before);
     const status = await expectStatus(api.send('GET', path), 204);
     expect(status.headers['range']).toBe('0-0');
     // What fits is still stored, in the same upload and in others.
@@ -77,7 +49,7 @@ test('a full disk: 507, nothing is left of the append, and the server goes on', 
 
 /** A start that must fail: by exit code 1, and with sentences for people. */
 async function expectRefusal(environment: Record<string, string>, sentence: RegExp) {
-  const error: unknown = await start(environment).catch((failure: unknown) => failure);
+  const error: unknown = await fixture.start(environment).catch((failure: unknown) => failure);
   const text = error instanceof Error ? error.message : 'it started';
   expect(text).toMatch(sentence);
   expect(text).toContain('ended with code 1');
@@ -85,7 +57,7 @@ async function expectRefusal(environment: Record<string, string>, sentence: RegE
 }
 
 test('a directory that cannot be made is refused with a sentence', async () => {
-  const file = `${storage.path}-file`;
+  const file = `${fixture.storage.path}-file`;
   await writeFile(file, '');
   await expectRefusal(
     { STORAGE_DIRECTORY: join(file, 'layers') },
@@ -95,12 +67,12 @@ test('a directory that cannot be made is refused with a sentence', async () => {
 });
 
 test('a directory that is a link to nowhere is refused with a sentence', async () => {
-  await symlink(`${storage.path}-nowhere/deep`, storage.path);
+  await symlink(`${fixture.storage.path}-nowhere/deep`, fixture.storage.path);
   await expectRefusal({}, /^pierone: .*storage directory/m);
 });
 
 test('an empty directory beside a database that names layers is refused: its volume is missing', async () => {
-  const { server, api } = await start();
+  const { server, api } = await fixture.start();
   await pushBlob(api, 'faults/volume', randomSample(1000));
   await server.stop();
   const empty = await makeStorage();
@@ -114,27 +86,27 @@ test('an empty directory beside a database that names layers is refused: its vol
 });
 
 test('a store that belongs to another registry is refused, and stays untouched', async () => {
-  const otherUrl = await createDatabase(postgres.url);
-  const { server, api } = await start();
+  const otherUrl = await createDatabase(fixture.postgres.url);
+  const { server, api } = await fixture.start();
   const sentence =
     /^pierone: The directory .* belongs to the registry [0-9a-f-]{36}, but .*STORAGE_DIRECTORY and DATABASE_URL/m;
   await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
   const blob = randomSample(1000);
   await pushBlob(api, 'faults/other', blob);
-  const keys = await storage.keys();
+  const keys = await fixture.storage.keys();
   expect(keys).toHaveLength(1);
   await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
   // Layers without an id are of an unknown registry.
-  await rm(join(storage.path, 'registry-id'));
+  await rm(join(fixture.storage.path, 'registry-id'));
   await expectRefusal({}, /^pierone: .*(registry|storage directory)/m);
-  expect(await storage.keys()).toEqual(keys);
+  expect(await fixture.storage.keys()).toEqual(keys);
   expect(await server.stop()).toBe(0);
 });
 
 test('a server that is killed in mid-append leaves the upload to others, at its committed bytes', async () => {
   const blob = randomSample(2 * MIB);
-  const first = await start();
-  const { api } = await start();
+  const first = await fixture.start();
+  const { api } = await fixture.start();
   const path = await startUpload(first.api, 'faults/killed');
   const half = { headers: { 'Content-Range': `0-${MIB - 1}` }, body: blob.bytes.subarray(0, MIB) };
   await expectStatus(first.api.send('PATCH', path, half), 202);

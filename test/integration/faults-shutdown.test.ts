@@ -1,51 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
 import { HttpClient } from '../support/http-client.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { expectStatus, randomSample, startUpload } from '../support/sample-content.ts';
-import { type ServerProcess, startServer } from '../support/server.ts';
-import {
-  createDatabase,
-  makeStorage,
-  type StorageDirectory,
-  startRegistry,
-} from '../support/test-registry.ts';
+import { useServers } from '../support/server-fixture.ts';
+import { startRegistry } from '../support/test-registry.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 
-let postgres: TestPostgres;
-let databaseUrl: string;
-let storage: StorageDirectory;
-let started: ServerProcess[];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-beforeEach(async () => {
-  databaseUrl = await createDatabase(postgres.url);
-  storage = await makeStorage();
-  started = [];
-});
-
-afterEach(async () => {
-  await Promise.all(started.map((server) => server.kill()));
-  await storage?.remove();
-});
-
-afterAll(() => postgres?.stop());
-
-async function start(environment: Readonly<Record<string, string>> = {}) {
-  const server = await startServer({
-    DATABASE_URL: databaseUrl,
-    STORAGE_DIRECTORY: storage.path,
-    ...environment,
-  });
-  started.push(server);
-  return { server, api: new HttpClient(server.url) };
-}
+const fixture = useServers();
 
 interface Running {
   readonly server: { metric(name: string): Promise<number> };
@@ -72,14 +36,14 @@ async function isClosed(api: HttpClient): Promise<boolean> {
 
 test('SIGTERM lets an upload end, within SHUTDOWN_TIMEOUT', async () => {
   const blob = randomSample(2 * MIB);
-  const running = await start({ SHUTDOWN_TIMEOUT: '60' });
+  const running = await fixture.start({ SHUTDOWN_TIMEOUT: '60' });
   const { path, append } = await beginAppend(running, blob.bytes.subarray(0, MIB));
   const stopped = running.server.stop();
   await waitUntil('the port to close', () => isClosed(running.api));
   append.end(blob.bytes.subarray(MIB));
   expect((await append.answer).status).toBe(202);
   expect(await stopped).toBe(0);
-  const { api } = await start();
+  const { api } = await fixture.start();
   await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
 });
 
@@ -90,7 +54,7 @@ test.each([
   'at the end of SHUTDOWN_TIMEOUT %s is cut, and what came of it is kept',
   async (_, isArriving) => {
     const blob = randomSample(16 * MIB);
-    const running = await start({ SHUTDOWN_TIMEOUT: '1' });
+    const running = await fixture.start({ SHUTDOWN_TIMEOUT: '1' });
     const { path, append } = await beginAppend(running, blob.bytes.subarray(0, MIB + 5));
     const stopped = running.server.stop();
     const last = isArriving ? blob.bytes.length : 0;
@@ -105,7 +69,7 @@ test.each([
     }
     await expect(append.answer).rejects.toThrow();
     expect(await stopped).toBe(0);
-    const { api } = await start();
+    const { api } = await fixture.start();
     const status = await expectStatus(api.send('GET', path), 204);
     const kept = Number(status.headers['range']?.slice(2)) + 1;
     expect(kept).toBeGreaterThanOrEqual(MIB + 5);
@@ -115,7 +79,7 @@ test.each([
 );
 
 test('what a cut client sent is kept also when the database is slow', async () => {
-  const options = { databaseUrl, directory: storage.path };
+  const options = { databaseUrl: fixture.databaseUrl, directory: fixture.storage.path };
   const blob = randomSample(2 * MIB);
   let commits = 0;
   const registry = await startRegistry({

@@ -14,6 +14,12 @@ export function methodNotAllowed(context: Context, allowed: string, message?: st
   });
 }
 
+/** @throws OciError UNSUPPORTED for what isn't a read */
+export function requireRead(context: Context): void {
+  const { method } = context.exchange;
+  if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed(context, 'GET, HEAD');
+}
+
 /** @throws OciError DIGEST_INVALID */
 export function requireDigest(text: string): Digest {
   const digest = parseDigest(text);

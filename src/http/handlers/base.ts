@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts';
-import { API_VERSION, methodNotAllowed } from './answers.ts';
+import { API_VERSION, requireRead } from './answers.ts';
 
 const ANSWER = {
   status: 200,
@@ -10,7 +10,6 @@ const ANSWER = {
 /** end-1: /v2/ says that the registry speaks the protocol. */
 export async function handleBase(context: Context): Promise<void> {
   const { exchange } = context;
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-    throw methodNotAllowed(context, 'GET, HEAD');
+  requireRead(context);
   exchange.send(ANSWER);
 }

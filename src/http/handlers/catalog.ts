@@ -1,12 +1,11 @@
 import type { Context } from '../context.ts';
-import { methodNotAllowed, sendJson } from './answers.ts';
+import { requireRead, sendJson } from './answers.ts';
 import { cutPage, readPage } from './paging.ts';
 
 /** The repositories that have a manifest, sorted by bytes. */
 export async function handleCatalog(context: Context): Promise<void> {
   const { exchange, parts } = context;
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-    throw methodNotAllowed(context, 'GET, HEAD');
+  requireRead(context);
   const request = readPage(new URLSearchParams(exchange.query));
   const names = await parts.manifests.listRepositories(request.page);
   const { entries, headers } = cutPage(names, request, '/v2/_catalog');

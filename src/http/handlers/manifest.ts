@@ -3,7 +3,7 @@ import { LATEST, parseReference, parseTag, type Reference, type Tag } from '../.
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { FoundManifest } from '../../registry/manifests.ts';
 import type { Context } from '../context.ts';
-import { API_VERSION, etagOf, matchesEtag, methodNotAllowed } from './answers.ts';
+import { API_VERSION, etagOf, matchesEtag, methodNotAllowed, requireDigest } from './answers.ts';
 
 /** end-3 and end-7: manifests by tag and by digest. */
 export async function handleManifest(
@@ -88,11 +88,8 @@ async function putManifest(context: Context, repository: RepositoryName, referen
 function readReference(text: string): Reference {
   const reference = parseReference(text);
   if (reference) return reference;
-  if (text.includes(':')) {
-    throw new OciError('DIGEST_INVALID', {
-      message: 'invalid digest: write sha256: and 64, or sha512: and 128, lower-case hex digits',
-    });
-  }
+  // No tag has a colon.
+  if (text.includes(':')) return { kind: 'digest', digest: requireDigest(text) };
   throw invalidTag();
 }
 

@@ -3,7 +3,7 @@ import { MEDIA_TYPE } from '../../oci/media-type.ts';
 import type { Referrer } from '../../oci/referrer.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { Context } from '../context.ts';
-import { methodNotAllowed, requireDigest, sendJson } from './answers.ts';
+import { requireDigest, requireRead, sendJson } from './answers.ts';
 
 /** Referrers on a page, at most. */
 const MAX_PAGE = 500;
@@ -15,8 +15,7 @@ export async function handleReferrers(
   subjectText: string,
 ): Promise<void> {
   const { exchange, parts } = context;
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-    throw methodNotAllowed(context, 'GET, HEAD');
+  requireRead(context);
   const subject = requireDigest(subjectText);
   const query = new URLSearchParams(exchange.query);
   const artifactType = query.get('artifactType') || undefined;

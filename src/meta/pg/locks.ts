@@ -74,8 +74,9 @@ export class AdvisoryLocks implements Locks {
         if (isReleased) return;
         isReleased = true;
         // An error here means a dead connection, and the lock has died with it.
-        await this.#ask(client, RELEASE, name).catch(() => this.#drop(client));
-        this.#held.delete(name);
+        await this.#ask(client, RELEASE, name).catch(() => undefined);
+        // After a loss, the names are those of the next connection.
+        if (this.#connected === client) this.#held.delete(name);
       },
     };
   }
