@@ -13,12 +13,13 @@ export interface SystemCall {
   /** Of the file behind its descriptor, or the one it opens; empty for sockets. */
   readonly path: string;
   readonly begin: number;
+  /** Infinity: it was still under way when the trace ended. */
   readonly end: number;
 }
 
 /** Follows all threads of a running process. */
 export interface Strace {
-  /** Detaches. @returns the system calls that ended, in the order of their begin. */
+  /** Detaches. @returns the system calls, in the order of their begin. */
   stop(): Promise<SystemCall[]>;
 }
 
@@ -61,6 +62,10 @@ export function parseTrace(text: string): SystemCall[] {
         unfinished.set(thread, { name, args, begin: position });
       else calls.push(completed(name, args, position, position));
     }
+  }
+  // A thread answers before strace sees its call end: the client may have asked to stop by then.
+  for (const { name, args, begin } of unfinished.values()) {
+    calls.push(completed(name, args, begin, Infinity));
   }
   return calls.toSorted((one, other) => one.begin - other.begin);
 }
