@@ -8,7 +8,14 @@ export interface Config {
   readonly http: {
     readonly host: string;
     readonly port: number;
-    readonly idleTimeoutMs: number;
+    /** Undefined: whichever can be loaded, the faster one first. */
+    readonly transport: 'uws' | 'node' | undefined;
+    /** Undefined: HTTP, not HTTPS. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    /** An origin, without a slash at its end. */
+    readonly externalUrl: string | undefined;
+    readonly trustedProxies: Values['HTTP_TRUSTED_PROXIES'];
+    readonly pace: { readonly minBytesPerSecond: number; readonly idleTimeoutMs: number };
   };
   readonly management: { readonly host: string; readonly port: number };
   /** `url` undefined: the embedded PostgreSQL in `embeddedDirectory`. */
@@ -91,6 +98,11 @@ function contradictions(values: Partial<Values>): string[] {
       `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`,
     );
   }
+  const { HTTP_TLS_CERT_FILE: cert, HTTP_TLS_KEY_FILE: key } = values;
+  if ((cert === undefined) !== (key === undefined)) {
+    const [there, missing] = cert === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY'];
+    problems.push(`HTTP_TLS_${there}_FILE is set without HTTP_TLS_${missing}_FILE: set both`);
+  }
   if (one > (values.BUFFER_MEMORY_MIB ?? one)) {
     problems.push('BUFFER_MEMORY_PER_UPLOAD_MIB must be at most BUFFER_MEMORY_MIB');
   }
@@ -119,7 +131,14 @@ function toConfig(values: Values, notices: string[]): Config {
     http: {
       host: values.HTTP_HOST,
       port: values.HTTP_PORT,
-      idleTimeoutMs: values.HTTP_IDLE_TIMEOUT * 1000,
+      transport: values.HTTP_TRANSPORT,
+      tls: tlsOf(values),
+      externalUrl: values.HTTP_EXTERNAL_URL && new URL(values.HTTP_EXTERNAL_URL).origin,
+      trustedProxies: values.HTTP_TRUSTED_PROXIES,
+      pace: {
+        minBytesPerSecond: values.HTTP_MIN_RATE,
+        idleTimeoutMs: values.HTTP_IDLE_TIMEOUT * 1000,
+      },
     },
     management: { host: values.MGMT_HTTP_HOST, port: values.MGMT_HTTP_PORT },
     database: {
@@ -144,6 +163,11 @@ function toConfig(values: Values, notices: string[]): Config {
     logLevel: values.SYSTEM_LOG_LEVEL,
     notices,
   };
+}
+
+function tlsOf({ HTTP_TLS_CERT_FILE: cert, HTTP_TLS_KEY_FILE: key }: Values) {
+  if (cert === undefined || key === undefined) return undefined;
+  return { certFile: resolve(cert), keyFile: resolve(key) };
 }
 
 function urlOfSubname(values: Values): string | undefined {

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
-import type { Transport } from './http/exchange.ts';
+import type { Handler, Transport } from './http/exchange.ts';
 import { listenManagement, type Management } from './http/management.ts';
+import { openTransport } from './http/open-transport.ts';
+import { Proxies } from './http/proxies.ts';
 import { registryHandler } from './http/registry-handler.ts';
-import { listenUws } from './http/uws-transport.ts';
+import { watchTlsFiles } from './http/tls-files.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 import {
@@ -28,7 +30,7 @@ const CUT_TIMEOUT_MS = 10_000;
 
 /** A running registry. */
 export interface Server {
-  /** http://HOST:PORT */
+  /** Where it listens: http://HOST:PORT, or https. */
   readonly url: string;
   readonly managementUrl: string;
   /** What it runs on, a line each, for people. */
@@ -106,21 +108,37 @@ async function start(
   const management = await listenManagement(config.management, metrics);
   closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
+  const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
   const handler = registryHandler({
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     blobs: new Blobs(metadata, store),
     manifests: new Manifests(metadata, log),
     metrics,
     log,
+    proxies,
     manifestMaxBytes,
   });
-  const transport = await listenUws(config.http, handler);
-  closers.add(() => drain(transport, config.shutdownTimeoutMs, log));
+  const transport = await openHttp(config, proxies, handler, log, closers);
   return {
     ...urls(config, transport, management),
     description: [database.description, `Layers are kept in the ${describeStore(location)}.`],
     close: () => closers.close(log),
   };
+}
+
+async function openHttp(
+  { http, shutdownTimeoutMs }: Config,
+  proxies: Proxies,
+  handler: Handler,
+  log: Log,
+  closers: Closers,
+): Promise<Transport> {
+  const watch = http.tls && (await watchTlsFiles(http.tls, log));
+  const transport = await openTransport(http.transport, { ...http, proxies }, handler, log);
+  closers.add(() => drain(transport, shutdownTimeoutMs, log));
+  watch?.start(() => transport.renewTls());
+  closers.add(() => watch?.stop());
+  return transport;
 }
 
 async function openDatabase(config: Config, log: Log, closers: Closers) {
@@ -195,7 +213,7 @@ function startSweeper(
 ): void {
   const { sweepIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
   // A transfer without a byte is cut after the idle time-out; as long again for its commit.
-  const appendMs = 2 * config.http.idleTimeoutMs;
+  const appendMs = 2 * config.http.pace.idleTimeoutMs;
   const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs, appendMs });
   sweeper.start();
   closers.add(() => sweeper.stop());
@@ -220,7 +238,7 @@ function urls(config: Config, transport: Transport, management: Management) {
   const authority = (host: string, port: number) =>
     `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {
-    url: `http://${authority(config.http.host, transport.port)}`,
+    url: `${config.http.tls ? 'https' : 'http'}://${authority(config.http.host, transport.port)}`,
     managementUrl: `http://${authority(config.management.host, management.port)}`,
   };
 }

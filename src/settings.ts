@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
@@ -49,8 +50,34 @@ const tagPatterns = z
   )
   .transform((list) => list.split(',').filter((pattern) => pattern !== ''));
 
+const origin = z.string().refine((url) => {
+  const { protocol, pathname, search, hash, username } = URL.canParse(url) ? new URL(url) : {};
+  const isBare = pathname === '/' && search === '' && hash === '' && username === '';
+  return isBare && (protocol === 'http:' || protocol === 'https:');
+}, 'a URL without path, as in https://pierone.example.org');
+const networks = z
+  .string()
+  .transform((list) => list.split(',').map((item) => item.trim()))
+  .transform((items) => items.filter((item) => item !== '').map(readNetwork))
+  .refine(
+    (list) => list.every((network) => network !== undefined),
+    'a comma-separated list of addresses and networks, as in 10.0.0.0/8,192.0.2.7,2001:db8::/32',
+  )
+  .transform((list) => list.filter((network) => network !== undefined));
+
+/** Undefined: it is none. */
+function readNetwork(network: string) {
+  const [address = '', bitsText, ...rest] = network.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return undefined;
+  const most = version === 6 ? 128 : 32;
+  const bits = bitsText === undefined ? most : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : -1;
+  const family = version === 6 ? ('ipv6' as const) : ('ipv4' as const);
+  return bits < 0 || bits > most ? undefined : { address, bits, family };
+}
+
 /** Widens the type of a setting that has no default. */
-function orUnset(value: string): string | undefined {
+function orUnset<T>(value: T): T | undefined {
   return value;
 }
 
@@ -80,10 +107,41 @@ export const SETTINGS = {
     'false',
     'Listen on any address although everyone who reaches it may pull and push.',
   ),
+  HTTP_TRANSPORT: setting(
+    z.enum(['uws', 'node'], 'uws or node').transform(orUnset),
+    undefined,
+    'What speaks HTTP: uws (uWebSockets.js), or node (node:http), which is slower and runs everywhere.',
+    'uws where it can be loaded, else node',
+  ),
+  HTTP_TLS_CERT_FILE: setting(
+    text.transform(orUnset),
+    undefined,
+    'PEM file of the certificate and those that lead to its authority: speaks HTTPS. A renewed file is picked up within seconds.',
+  ),
+  HTTP_TLS_KEY_FILE: setting(
+    text.transform(orUnset),
+    undefined,
+    "PEM file of the certificate's key, without passphrase.",
+  ),
+  HTTP_EXTERNAL_URL: setting(
+    origin.transform(orUnset),
+    undefined,
+    'URL by which clients reach the registry, where that is not where it listens.',
+  ),
+  HTTP_TRUSTED_PROXIES: setting(
+    networks,
+    '',
+    'Addresses and networks of proxies, comma-separated, whose X-Forwarded-* or Forwarded headers are believed.',
+  ),
   HTTP_IDLE_TIMEOUT: setting(
     integer(1, 3600),
     '60',
-    'Seconds without a byte after which a transfer is cut.',
+    'Seconds for which a transfer may be slower than HTTP_MIN_RATE before it is cut.',
+  ),
+  HTTP_MIN_RATE: setting(
+    integer(1, 1_000_000_000),
+    '1024',
+    'Bytes a second that a client has to send or read while it is waited for.',
   ),
   MGMT_HTTP_HOST: setting(text, '127.0.0.1', 'Address of the management port.'),
   MGMT_HTTP_PORT: setting(

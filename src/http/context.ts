@@ -5,6 +5,7 @@ import type { Blobs } from '../registry/blobs.ts';
 import type { Manifests } from '../registry/manifests.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { Exchange } from './exchange.ts';
+import type { Proxies } from './proxies.ts';
 
 /** What handlers work with. */
 export interface RegistryParts {
@@ -13,6 +14,7 @@ export interface RegistryParts {
   readonly manifests: Manifests;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly proxies: Proxies;
   readonly manifestMaxBytes: number;
 }
 

@@ -2,11 +2,18 @@ import type { Log } from '../log.ts';
 import { OciError } from '../oci/error.ts';
 import { toOciError } from '../registry/translate-error.ts';
 import type { Answer, Exchange } from './exchange.ts';
+import type { Client } from './proxies.ts';
 
 /** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. */
-export function sendError(exchange: Exchange, error: unknown, requestId: string, log: Log): void {
+export function sendError(
+  exchange: Exchange,
+  error: unknown,
+  requestId: string,
+  client: Client,
+  log: Log,
+): void {
   const ociError = toOciError(error);
-  logError(exchange, ociError, requestId, log);
+  logError(exchange, ociError, { requestId, client }, log);
   exchange.send(errorAnswer(ociError, requestId));
 }
 
@@ -28,10 +35,10 @@ export function errorAnswer(error: OciError, requestId: string): Answer {
   };
 }
 
-function logError(exchange: Exchange, error: OciError, requestId: string, log: Log): void {
+function logError(exchange: Exchange, error: OciError, about: object, log: Log): void {
   const { method, path } = exchange;
   const { code, status } = error;
-  const line = { requestId, method, path, status, code, remoteAddress: exchange.remoteAddress };
+  const line = { ...about, method, path, status, code };
   if (status >= 500) log.error({ ...line, err: error.cause ?? error }, error.message);
   else if (!exchange.isOpen) log.debug(line, 'the client went away');
   else log.debug(line, error.message);

@@ -1,9 +1,14 @@
 import type { ByteSource } from '../oci/byte-source.ts';
+import type { PaceRule } from './pace.ts';
+import type { Proxies } from './proxies.ts';
+
+/** Names to values; a list of values is sent as a line for each. */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** An answer whose body is in memory, or that has none. */
 export interface Answer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: AnswerHeaders;
   readonly body?: Uint8Array | string;
 }
 
@@ -26,13 +31,13 @@ export interface Exchange {
   readonly query: string;
   /** Undefined when the request has neither Content-Length (other than 0) nor Transfer-Encoding. */
   readonly body: RequestBody | undefined;
-  /** The client's address, for the log. */
+  /** Of the connection's other end: the client, or a proxy. Empty once the connection is gone. */
   readonly remoteAddress: string;
   /** False once the client is gone or the answer was given; what is sent then is dropped. */
   readonly isOpen: boolean;
   /** Aborted when the client goes away before it has its answer. */
   readonly signal: AbortSignal;
-  /** The value of a request header; `name` in lower case. */
+  /** The value of a request header; `name` in lower case. Several lines are joined by commas. */
   header(name: string): string | undefined;
   /** Gives the whole answer. For HEAD the body is measured, and not sent. */
   send(answer: Answer): void;
@@ -48,19 +53,35 @@ export interface Exchange {
 /** Answers a request. Resolves when it has done all that it wants to do for it, also after the answer. Never rejects. */
 export type Handler = (exchange: Exchange) => Promise<void>;
 
+/** PEM files. */
+export interface TlsFiles {
+  /** The server's certificate first, then those that lead to its authority's. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface TransportOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** A transfer without a byte for so long is cut. */
-  readonly idleTimeoutMs: number;
+  /** Who transfers a body more slowly is cut. */
+  readonly pace: PaceRule;
+  /** HTTPS with these, HTTP without. */
+  readonly tls?: TlsFiles | undefined;
+  /** Tells proxies from other clients, where connections to proxies need care. */
+  readonly proxies: Proxies;
 }
 
 /** A listening HTTP server. */
 export interface Transport {
   readonly port: number;
-  /** Accepts no connection any more. Running exchanges go on. */
+  /**
+   * Accepts no connection any more. Running exchanges go on; each connection is closed after its answer, or once
+   * nothing runs on it.
+   */
   stopAccepting(): void;
+  /** New connections get the certificate that the files hold now. @throws Error when they hold none; nothing changes */
+  renewTls(): Promise<void>;
   /** Resolves when no exchange is running, and no handler is busy with one. */
   idle(): Promise<void>;
   /** Cuts every connection; senders of bodies count as gone. */

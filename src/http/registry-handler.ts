@@ -26,7 +26,7 @@ export function registryHandler(parts: RegistryParts): Handler {
     dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
       count += 1;
       const requestId = exchange.header('x-request-id')?.slice(0, 128) ?? `${prefix}-${count}`;
-      sendError(exchange, error, requestId, parts.log);
+      sendError(exchange, error, requestId, parts.proxies.clientOf(exchange), parts.log);
     });
 }
 

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import type { RequestBody } from './exchange.ts';
+import { Pace, type PaceRule } from './pace.ts';
 
 /** A request body out of uWebSockets.js. Made in the request's callback: a body that nobody listens to is lost. */
 export class UwsBody implements RequestBody {
@@ -13,22 +14,15 @@ export class UwsBody implements RequestBody {
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
-  lastProgressMs = Date.now();
+  /** Of its sender. */
+  readonly pace: Pace;
 
-  constructor(response: HttpResponse, announcedBytes: number | undefined) {
+  constructor(response: HttpResponse, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
+    this.pace = new Pace(rule);
     this.#response = response;
     response.onData((chunk, isLast) => this.#receive(new Uint8Array(chunk), isLast));
     response.pause();
-  }
-
-  /** Paused by its receiver, so that its sender is not to blame for the silence. */
-  get isPaused(): boolean {
-    return this.#isPaused;
-  }
-
-  get isArriving(): boolean {
-    return this.#end === undefined;
   }
 
   deliverTo(sink: (chunk: Uint8Array) => void): Promise<BodyEnd> {
@@ -61,13 +55,14 @@ export class UwsBody implements RequestBody {
   pause(): void {
     if (this.#isPaused || this.#end) return;
     this.#isPaused = true;
+    this.pace.stop(Date.now());
     this.#response.pause();
   }
 
   resume(): void {
     if (!this.#isPaused || this.#end === 'cut') return;
     this.#isPaused = false;
-    this.lastProgressMs = Date.now();
+    if (!this.#end) this.pace.wait(Date.now());
     this.#response.resume();
   }
 
@@ -88,7 +83,7 @@ export class UwsBody implements RequestBody {
   }
 
   #receive(chunk: Uint8Array, isLast: boolean): void {
-    this.lastProgressMs = Date.now();
+    this.#countMoved(chunk.length);
     if (chunk.length > 0 && !this.#isDropped) {
       if (this.#sink) this.#sink(chunk);
       else this.#early.push(chunk.slice());
@@ -96,8 +91,16 @@ export class UwsBody implements RequestBody {
     if (isLast) this.#finish('complete');
   }
 
+  #countMoved(bytes: number): void {
+    if (!this.pace.isWaiting) return;
+    const nowMs = Date.now();
+    this.pace.stop(nowMs, bytes);
+    this.pace.wait(nowMs);
+  }
+
   #finish(end: BodyEnd): void {
     this.#end ??= end;
+    this.pace.stop(Date.now());
     // The connection's next request must be read, whether somebody asked for this body or not.
     this.resume();
     this.#onEnd?.(this.#end);

@@ -234,7 +234,8 @@ export function describeStreams(name: string, listen: Listen): void {
 
   describe(`transfers without a byte: ${name}`, () => {
     test('a stalled sender and a stalled reader are cut; who was paused by us is not', async () => {
-      const served = await Served.start(listen, 1);
+      const pace = { minBytesPerSecond: 1_000_000_000, idleTimeoutMs: 1 };
+      const served = await Served.start(listen, { pace });
       const upload = async () => {
         const client = await served.connect();
         client.send(`${requestHead('PUT', '/', { 'Content-Length': 100_000_000 })}some`);

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ListenError } from '../../src/http/exchange.ts';
 import { RawClient, requestHead } from '../support/raw-http.ts';
-import { type Listen, Served, text, watch } from '../support/transport-harness.ts';
+import { type Listen, OPTIONS, Served, text, watch } from '../support/transport-harness.ts';
 import { describeRequestBodies } from './transport-bodies.ts';
 import { describeStreams } from './transport-streams.ts';
 
@@ -212,8 +212,7 @@ export function describeTransport(name: string, listen: Listen): void {
         const busy = new Promise<void>((resolve) => {
           finish = resolve;
         });
-        const options = { host: '127.0.0.1', port: 0, idleTimeoutMs: 1000 };
-        const transport = await listen(options, (exchange) => {
+        const transport = await listen(OPTIONS, (exchange) => {
           exchange.send(text('early'));
           return busy;
         });
@@ -242,9 +241,7 @@ export function describeTransport(name: string, listen: Listen): void {
         ['a port in use', '127.0.0.1', () => served.transport.port],
         ['an address of another machine', '203.0.113.1', () => 0],
       ])('%s', async (_, host, port) => {
-        const listening = listen({ host, port: port(), idleTimeoutMs: 1000 }, () =>
-          Promise.resolve(),
-        );
+        const listening = listen({ ...OPTIONS, host, port: port() }, () => Promise.resolve());
         await expect(listening).rejects.toThrow(ListenError);
         await expect(listening).rejects.toThrow(host);
       });
@@ -252,8 +249,9 @@ export function describeTransport(name: string, listen: Listen): void {
       test('a port is free again after its server has stopped accepting', async () => {
         const { port } = served.transport;
         served.transport.stopAccepting();
-        const options = { host: '127.0.0.1', port, idleTimeoutMs: 1000 };
-        const other = await listen(options, async (exchange) => exchange.send(text('other')));
+        const other = await listen({ ...OPTIONS, port }, async (exchange) =>
+          exchange.send(text('other')),
+        );
         const client = await served.connect();
         client.send(requestHead('GET', '/'));
         expect((await client.readAnswer()).body.toString()).toBe('other');

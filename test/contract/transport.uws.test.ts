@@ -1,4 +1,4 @@
-import { listenUws } from '../../src/http/uws-transport.ts';
+import { loadUws } from '../../src/http/open-transport.ts';
 import { describeTransport } from './transport.ts';
 
-describeTransport('uWebSockets.js', listenUws);
+describeTransport('uWebSockets.js', await loadUws());

@@ -5,10 +5,19 @@ import type {
   Transport,
   TransportOptions,
 } from '../../src/http/exchange.ts';
+import { Proxies } from '../../src/http/proxies.ts';
 import type { BodyEnd } from '../../src/oci/byte-source.ts';
 import { RawClient } from './raw-http.ts';
 
 export type Listen = (options: TransportOptions, handler: Handler) => Promise<Transport>;
+
+/** On a free port, for patient tests. */
+export const OPTIONS: TransportOptions = {
+  host: '127.0.0.1',
+  port: 0,
+  pace: { minBytesPerSecond: 1, idleTimeoutMs: 60_000 },
+  proxies: new Proxies([]),
+};
 
 /** A transport on a free port whose exchanges the test answers itself, one after the other. */
 export class Served {
@@ -27,11 +36,10 @@ export class Served {
     this.#waiting = waiting;
   }
 
-  static async start(listen: Listen, idleTimeoutMs = 60_000): Promise<Served> {
+  static async start(listen: Listen, changed: Partial<TransportOptions> = {}): Promise<Served> {
     const exchanges: Exchange[] = [];
     const waiting: ((exchange: Exchange) => void)[] = [];
-    const options = { host: '127.0.0.1', port: 0, idleTimeoutMs };
-    const transport = await listen(options, (exchange) => {
+    const transport = await listen({ ...OPTIONS, ...changed }, (exchange) => {
       const wake = waiting.shift();
       if (wake) wake(exchange);
       else exchanges.push(exchange);

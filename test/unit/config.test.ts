@@ -25,7 +25,15 @@ function blamed(environment: Environment): string[] {
 test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
   const directory = resolve('data');
   expect(readConfig({})).toEqual({
-    http: { host: '127.0.0.1', port: 8080, idleTimeoutMs: 60_000 },
+    http: {
+      host: '127.0.0.1',
+      port: 8080,
+      transport: undefined,
+      tls: undefined,
+      externalUrl: undefined,
+      trustedProxies: [],
+      pace: { minBytesPerSecond: 1024, idleTimeoutMs: 60_000 },
+    },
     management: { host: '127.0.0.1', port: 7979 },
     database: { url: undefined, maxPool: 10, embeddedDirectory: resolve(directory, 'postgresql') },
     storage: { directory },
@@ -55,14 +63,52 @@ test('what is set is what counts', () => {
   const { http, registry, workers, shutdownTimeoutMs } = readConfig({
     HTTP_PORT: '0',
     HTTP_IDLE_TIMEOUT: '5',
+    HTTP_MIN_RATE: '100',
+    HTTP_TRANSPORT: 'node',
+    HTTP_TLS_CERT_FILE: '/etc/tls/cert.pem',
+    HTTP_TLS_KEY_FILE: '/etc/tls/key.pem',
+    HTTP_EXTERNAL_URL: 'https://PierOne.example.org/',
+    HTTP_TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::1',
     MUTABLE_TAGS: 'dev,*-test',
     SWEEP_INTERVAL: '60',
     WORKER_THREADS: '3',
     SHUTDOWN_TIMEOUT: '0',
   });
-  expect(http).toEqual({ host: '127.0.0.1', port: 0, idleTimeoutMs: 5000 });
+  expect(http).toEqual({
+    host: '127.0.0.1',
+    port: 0,
+    transport: 'node',
+    tls: { certFile: '/etc/tls/cert.pem', keyFile: '/etc/tls/key.pem' },
+    externalUrl: 'https://pierone.example.org',
+    trustedProxies: [
+      { address: '10.0.0.0', bits: 8, family: 'ipv4' },
+      { address: '2001:db8::1', bits: 128, family: 'ipv6' },
+    ],
+    pace: { minBytesPerSecond: 100, idleTimeoutMs: 5000 },
+  });
   expect(registry).toMatchObject({ mutableTags: ['dev', '*-test'], sweepIntervalMs: 60_000 });
   expect([workers.threads, shutdownTimeoutMs]).toEqual([3, 0]);
+});
+
+test.each([
+  ['HTTP_EXTERNAL_URL', 'pierone.example.org'],
+  ['HTTP_EXTERNAL_URL', 'https://pierone.example.org/registry'],
+  ['HTTP_EXTERNAL_URL', 'ftp://pierone.example.org'],
+  ['HTTP_EXTERNAL_URL', 'https://user@pierone.example.org'],
+  ['HTTP_TRUSTED_PROXIES', 'nginx'],
+  ['HTTP_TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['HTTP_TRUSTED_PROXIES', '10.0.0.1,10.0.0.0/8/8'],
+  ['HTTP_TRUSTED_PROXIES', '::1/129'],
+  ['HTTP_TRANSPORT', 'http'],
+  ['HTTP_MIN_RATE', '0'],
+  ['HTTP_TLS_CERT_FILE', ''],
+])('%s=%s is refused, by its name', (name, value) => {
+  expect(blamed({ [name]: value })).toContain(name);
+});
+
+test('a certificate without key is refused, and a key without certificate', () => {
+  expect(blamed({ HTTP_TLS_CERT_FILE: 'cert.pem' })).toEqual(['HTTP_TLS_CERT_FILE']);
+  expect(blamed({ HTTP_TLS_KEY_FILE: 'key.pem' })).toEqual(['HTTP_TLS_KEY_FILE']);
 });
 
 test('MUTABLE_TAGS may be empty: then no tag is mutable', () => {
