@@ -210,7 +210,7 @@ const TAGS: Row[] = [
     },
   ]),
   ...['-a', '.a', 'a%20b', 'a'.repeat(129), '%00'].flatMap((tag): Row[] => [
-    { request: `${GET}${tag}`, given: 'an image', status: 400, code: 'TAG_INVALID' },
+    { request: `${GET}${tag}`, given: 'an image', status: 404, code: 'MANIFEST_UNKNOWN' },
     {
       request: `${PUT}${tag}`,
       given: 'a blob',

@@ -14,9 +14,9 @@ export async function handleManifest(
   switch (context.exchange.method) {
     case 'GET':
     case 'HEAD':
-      return getManifest(context, repository, readReference(reference));
+      return getManifest(context, repository, readReference(reference, unknownTag));
     case 'PUT':
-      return putManifest(context, repository, readReference(reference));
+      return putManifest(context, repository, readReference(reference, invalidTag));
     case 'DELETE':
       throw methodNotAllowed(
         context,
@@ -85,12 +85,12 @@ async function putManifest(context: Context, repository: RepositoryName, referen
   });
 }
 
-function readReference(text: string): Reference {
+function readReference(text: string, refuseTag: () => OciError): Reference {
   const reference = parseReference(text);
   if (reference) return reference;
   // No tag has a colon.
   if (text.includes(':')) return { kind: 'digest', digest: requireDigest(text) };
-  throw invalidTag();
+  throw refuseTag();
 }
 
 /** The parameters `tag` (end-7b): more tags for the same manifest. */
@@ -103,9 +103,15 @@ function readTags(query: string): Tag[] {
   });
 }
 
+const TAG_GRAMMAR = 'a tag has up to 128 letters, digits, and . _ -, the first being no . or -';
+
 function invalidTag(): OciError {
-  return new OciError('TAG_INVALID', {
-    status: 400,
-    message: 'invalid tag: up to 128 letters, digits, and . _ -, the first being no . or -',
+  return new OciError('TAG_INVALID', { status: 400, message: `invalid tag: ${TAG_GRAMMAR}` });
+}
+
+/** A read of what can't be a tag finds nothing (distribution-spec, "Pulling manifests"): 404, as for any other. */
+function unknownTag(): OciError {
+  return new OciError('MANIFEST_UNKNOWN', {
+    message: `manifest unknown to registry: ${TAG_GRAMMAR}`,
   });
 }
