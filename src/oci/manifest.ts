@@ -20,9 +20,9 @@ import {
 /** What the registry needs to know of a manifest. Its bytes are kept as they came and never made anew. */
 export interface Manifest {
   readonly mediaType: ManifestMediaType;
-  /** Blobs that must be linked in the repository, each once: config, layers, an artifact's blobs. */
+  /** Blobs that must be linked in the repository, each once: config, layers, what an index lists that is no manifest. */
   readonly blobs: readonly Digest[];
-  /** Manifests that must be in the repository, each once: an index's children. */
+  /** Manifests that must be in the repository, each once: an index's children, by their media types. */
   readonly manifests: readonly Digest[];
   /** What a signature tag must not lose: layers, blobs, children. */
   readonly members: readonly Digest[];
@@ -60,12 +60,16 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const members = isIndex
     ? (document.manifests ?? [])
     : ((mediaType === MEDIA_TYPE.ociArtifact ? document.blobs : document.layers) ?? []);
-  const blobs = isIndex ? [] : members.filter((layer) => !isNonDistributable(layer.mediaType));
+  const isChild = (type: string) => isIndex && isManifestMediaType(type);
+  // An index may list anything (image-spec, image-index.md): BuildKit's caches list layers.
+  const blobs = members.filter(
+    (member) => !isChild(member.mediaType) && !isNonDistributable(member.mediaType),
+  );
   if (document.config && !isIndex) blobs.unshift(document.config);
   return {
     mediaType,
     blobs: digestsOf(blobs),
-    manifests: digestsOf(isIndex ? members : []),
+    manifests: digestsOf(members.filter((member) => isChild(member.mediaType))),
     members: digestsOf(members),
     subject: document.subject ?? undefined,
     artifactType: document.artifactType || (isIndex ? undefined : document.config?.mediaType),

@@ -75,6 +75,8 @@ const KINDS: Row[] = [
   ...stored(INDEX, list(INDEX, 'IMAGE'), 'an index'),
   ...stored(LIST, list(LIST, 'IMAGE', DOCKER), 'a Docker list'),
   ...stored(INDEX, JSON.stringify({ schemaVersion: 2, manifests: [] }), 'an empty index'),
+  ...stored(INDEX, list(INDEX, 'BLOB', LAYER), 'an index of layers, as build caches'),
+  ...stored(INDEX, list(INDEX, 'BLOB', 'a/b'), 'an index of what nobody knows'),
   ...stored(
     ARTIFACT,
     JSON.stringify({
@@ -123,6 +125,7 @@ const MISSING: Row[] = [
   ['a layer that is missing', image('BLOB', 'ABSENT'), OCI],
   ['a blob as child', list(INDEX, 'BLOB'), INDEX],
   ['a child that is missing', list(INDEX, 'ABSENT'), INDEX],
+  ['a layer in an index that is missing', list(INDEX, 'ABSENT', LAYER), INDEX],
 ].map(([note = '', body = '', mediaType = '']) => ({
   request: `${PUT}v1`,
   given: 'a blob',

@@ -91,6 +91,19 @@ describe('fields', () => {
     expect(parse(indexDocument({ manifests: [] })).manifests).toEqual([]);
   });
 
+  test('what an index lists is a manifest by its media type, else a blob', () => {
+    const manifests = [
+      descriptorOf('a', MEDIA_TYPE.ociManifest),
+      descriptorOf('1'),
+      descriptorOf('e', 'application/vnd.example'),
+      descriptorOf('b', MEDIA_TYPE.dockerList),
+    ];
+    const index = parse(indexDocument({ manifests }));
+    expect(index.manifests).toEqual([sha256Of('a'), sha256Of('b')]);
+    expect(index.blobs).toEqual([sha256Of('1'), sha256Of('e')]);
+    expect(index.members).toEqual(['a', '1', 'e', 'b'].map(sha256Of));
+  });
+
   test('the same layer twice is needed once', () => {
     const layers = [descriptorOf('1'), descriptorOf('1'), descriptorOf('c')];
     expect(parse(imageDocument({ layers })).blobs).toEqual([sha256Of('c'), sha256Of('1')]);
