@@ -123,7 +123,7 @@ export interface ManifestRecords {
   /** Tags sorted by bytes; undefined when the repository doesn't exist. */
   listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined>;
   /**
-   * Manifests whose subject is `subject`, oldest first; `page.last` is the digest of the last one seen. A page ends
+   * Manifests whose subject is `subject`, and those that an index under its referrers tag lists, oldest first; `page.last` is the digest of the last one seen. A page ends
    * early where the manifests on it are large.
    */
   listReferrers(

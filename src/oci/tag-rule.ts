@@ -34,6 +34,12 @@ export interface TagPush {
 /** cosign's tags and the referrers fallback: the subject's algorithm and 64 hex digits (distribution-spec, "Referrers Tag Schema"). */
 const SIGNATURE_TAG = /^sha(?:256|512)-[a-f0-9]{64}(\.(?:sig|att|sbom))?$/;
 
+/** Under which clients push an index of a manifest's referrers, where they don't count on the registry to list them. */
+export function referrersTag(subject: Digest): string {
+  const [algorithm, hex = ''] = subject.split(':');
+  return `${algorithm}-${hex.slice(0, 64)}`;
+}
+
 /** The tag rule. `current` is what the tag names now; for `latest`, what it resolves to now. */
 export function decideTag(
   push: TagPush,

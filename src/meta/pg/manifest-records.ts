@@ -3,6 +3,7 @@ import type { Page } from '../../oci/page.ts';
 import { LATEST, type Tag } from '../../oci/reference.ts';
 import type { Referrer } from '../../oci/referrer.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
+import { referrersTag } from '../../oci/tag-rule.ts';
 import type {
   ManifestPush,
   ManifestPushResult,
@@ -43,13 +44,20 @@ const LIST_TAGS = {
 };
 const LIST_REFERRERS = {
   name: 'referrer-list',
-  // The sum bounds what is read at once: a manifest's annotations may be as large as a manifest.
+  // Those that name the subject, and the children of the index under its referrers tag, which clients push that
+  // don't count on this list. The sum bounds what is read at once: annotations may be as large as a manifest.
   text: `select digest, media_type, size, artifact_type, annotations, count > number as has_more
          from (select m.*, length(m.bytes) as size, count(*) over () as count,
                       row_number() over (order by m.created, m.digest) as number,
                       sum(length(m.bytes)) over (order by m.created, m.digest) as total
                from repositories r join manifests m on m.repository_id = r.id
-               where r.name = $1 and m.subject = $2 and ($3::text is null or m.artifact_type = $3)
+               where r.name = $1 and ($3::text is null or m.artifact_type = $3)
+                 and m.digest in
+                     (select s.digest from manifests s where s.repository_id = r.id and s.subject = $2
+                      union
+                      select c.child from tags t
+                      join manifest_children c on c.repository_id = t.repository_id and c.manifest = t.digest
+                      where t.repository_id = r.id and t.name = $6)
                  and ($4::text is null or (m.created, m.digest) >
                       (select l.created, l.digest from manifests l
                        where l.repository_id = r.id and l.digest = $4))) page
@@ -128,6 +136,7 @@ export class PgManifestRecords implements ManifestRecords {
       artifactType ?? null,
       page.last ?? null,
       page.limit,
+      referrersTag(subject),
     ]);
     const referrers = rows.map((row) => ({
       digest: toDigest(row.digest),
