@@ -3,9 +3,10 @@ import type { Server } from './server.ts';
 
 /** What a person who starts the registry wants to know: what it runs on, how safe that is, and what to do first. */
 export function welcome(server: Server, config: Config): string {
-  const host = new URL(server.url).host;
+  const url = config.http.externalUrl ?? server.url;
+  const { host } = new URL(url);
   return `
-Pier One listens on ${server.url}.
+Pier One listens on ${server.url}${url === server.url ? '' : `, and is reached by ${url}`}.
 ${server.description.join('\n')}
 Nothing is protected: everyone who reaches ${config.http.host} may pull and push.
 

@@ -10,8 +10,11 @@ export type RangeRequest =
   | { readonly kind: 'unsatisfiable' }
   | { readonly kind: 'ranges'; readonly ranges: readonly ByteRange[] };
 
-/** More ranges than this are answered with the whole (RFC 9110, section 14.2 allows to ignore the header). */
-const MAX_RANGES = 64;
+/**
+ * More ranges than this are answered with the whole (RFC 9110, section 14.2 allows to ignore the header). podman
+ * asks for as many as there are missing pieces of a zstd:chunked layer.
+ */
+const MAX_RANGES = 1024;
 const WHOLE: RangeRequest = { kind: 'whole' };
 const ONE_RANGE = /^(\d{0,15})-(\d{0,15})$/;
 

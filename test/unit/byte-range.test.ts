@@ -55,14 +55,14 @@ describe('Range (RFC 9110, section 14.1.2), of 100 bytes', () => {
     ['an exponent', 'bytes=1e1-2e1'],
     ['space inside', 'bytes=0 - 1'],
     ['other digits', 'bytes=٠-١'],
-    ['more ranges than anyone needs', `bytes=${Array(65).fill('0-1').join(',')}`],
+    ['more ranges than anyone needs', `bytes=${Array(1025).fill('0-1').join(',')}`],
   ])('%s is ignored: %s', (_, header) => {
     expect(parseRange(header, 100)).toEqual(WHOLE);
   });
 
-  test('64 ranges are still read', () => {
-    const answer = parseRange(`bytes=${Array(64).fill('0-1').join(',')}`, 100);
-    expect(answer).toEqual(ranges(...Array.from({ length: 64 }, (): [number, number] => [0, 1])));
+  test('1024 ranges are still read', () => {
+    const answer = parseRange(`bytes=${Array(1024).fill('0-1').join(',')}`, 100);
+    expect(answer).toEqual(ranges(...Array.from({ length: 1024 }, (): [number, number] => [0, 1])));
   });
 
   // Beyond what a number holds exactly: never an invented position.

@@ -30,11 +30,28 @@ export function requireDigest(text: string): Digest {
   });
 }
 
-/** An ETag of content: its digest in quotes. True when If-None-Match names it (RFC 9110, section 13.1.2). */
-export function matchesEtag(ifNoneMatch: string | undefined, digest: Digest): boolean {
-  if (ifNoneMatch === undefined) return false;
-  if (ifNoneMatch.trim() === '*') return true;
-  return ifNoneMatch.split(',').some((etag) => etag.trim().replace(/^W\//, '') === `"${digest}"`);
+/**
+ * The conditions of a read (RFC 9110, section 13.2.2); content has its digest in quotes as ETag.
+ * @returns true when the client has it already, which is answered by 304
+ * @throws OciError with status 412 when it asks for something else than there is
+ */
+export function isKnownToClient(context: Context, digest: Digest): boolean {
+  const { exchange } = context;
+  const ifMatch = exchange.header('if-match');
+  if (ifMatch !== undefined && !listsEtag(ifMatch, digest)) {
+    throw new OciError('UNSUPPORTED', {
+      status: 412,
+      message: `If-Match names something else than what is here, whose ETag is ${etagOf(digest)}: read it again`,
+    });
+  }
+  // Here weak ETags are as good as strong ones.
+  const ifNoneMatch = exchange.header('if-none-match')?.replaceAll('W/', '');
+  return ifNoneMatch !== undefined && listsEtag(ifNoneMatch, digest);
+}
+
+function listsEtag(header: string, digest: Digest): boolean {
+  if (header.trim() === '*') return true;
+  return header.split(',').some((etag) => etag.trim() === etagOf(digest));
 }
 
 export function etagOf(digest: Digest): string {

@@ -4,7 +4,15 @@ import { OciError } from '../../oci/error.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { BlobContent } from '../../registry/blobs.ts';
 import type { Context } from '../context.ts';
-import { API_VERSION, etagOf, matchesEtag, methodNotAllowed, requireDigest } from './answers.ts';
+import type { Exchange } from '../exchange.ts';
+import { multipartRanges, sumOf } from '../multipart-ranges.ts';
+import {
+  API_VERSION,
+  etagOf,
+  isKnownToClient,
+  methodNotAllowed,
+  requireDigest,
+} from './answers.ts';
 
 /** end-2: the bytes of a blob, whole or a range of them. */
 export async function handleBlob(
@@ -41,7 +49,7 @@ async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Pr
     ETag: etagOf(digest),
     'Cache-Control': 'max-age=31536000, immutable',
   };
-  if (matchesEtag(exchange.header('if-none-match'), digest)) {
+  if (isKnownToClient(context, digest)) {
     exchange.send({ status: 304, headers });
     return;
   }
@@ -49,21 +57,47 @@ async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Pr
     exchange.send({ status: 200, headers: { ...headers, 'Content-Length': String(sizeBytes) } });
     return;
   }
-  const range = readRange(exchange.header('range'), sizeBytes);
-  const { first, last } = range ?? { first: 0, last: sizeBytes - 1 };
-  const answer = range
-    ? {
-        status: 206,
-        headers: { ...headers, 'Content-Range': `bytes ${first}-${last}/${sizeBytes}` },
-      }
-    : { status: 200, headers };
-  const sent = await exchange.stream(answer, last - first + 1, blob.read({ first, last }));
+  const { answer, lengthBytes, chunks } = answerRanges(
+    headers,
+    readRanges(exchange, digest, sizeBytes),
+    blob,
+  );
+  const sent = await exchange.stream(answer, lengthBytes, chunks);
   parts.metrics.downloadedBytes.inc(sent);
 }
 
-/** The one range that is asked for; several are answered with the whole, which RFC 9110 allows. */
-function readRange(header: string | undefined, sizeBytes: number): ByteRange | undefined {
-  const request = parseRange(header, sizeBytes);
+/** No ranges: the whole. One is the body as it is, several are parts of it. */
+function answerRanges(
+  headers: Readonly<Record<string, string>>,
+  ranges: readonly ByteRange[],
+  blob: BlobContent,
+) {
+  const { sizeBytes } = blob;
+  const [range, ...others] = ranges;
+  if (!range) {
+    const whole = { first: 0, last: sizeBytes - 1 };
+    return { answer: { status: 200, headers }, lengthBytes: sizeBytes, chunks: blob.read(whole) };
+  }
+  if (others.length === 0) {
+    const contentRange = `bytes ${range.first}-${range.last}/${sizeBytes}`;
+    return {
+      answer: { status: 206, headers: { ...headers, 'Content-Range': contentRange } },
+      lengthBytes: sumOf(ranges),
+      chunks: blob.read(range),
+    };
+  }
+  const { contentType, ...parts } = multipartRanges(ranges, sizeBytes, (one) => blob.read(one));
+  return {
+    answer: { status: 206, headers: { ...headers, 'Content-Type': contentType } },
+    ...parts,
+  };
+}
+
+/** The ranges that are asked for. Where they are more than the whole, or it changed meanwhile, that is sent: none. */
+function readRanges(exchange: Exchange, digest: Digest, sizeBytes: number): readonly ByteRange[] {
+  const ifRange = exchange.header('if-range');
+  if (ifRange !== undefined && ifRange !== etagOf(digest)) return [];
+  const request = parseRange(exchange.header('range'), sizeBytes);
   if (request.kind === 'unsatisfiable') {
     throw new OciError('UNSUPPORTED', {
       status: 416,
@@ -71,5 +105,7 @@ function readRange(header: string | undefined, sizeBytes: number): ByteRange | u
       headers: { 'Content-Range': `bytes */${sizeBytes}` },
     });
   }
-  return request.kind === 'ranges' && request.ranges.length === 1 ? request.ranges[0] : undefined;
+  if (request.kind === 'whole') return [];
+  const { ranges } = request;
+  return ranges.length > 1 && sumOf(ranges) > sizeBytes ? [] : ranges;
 }

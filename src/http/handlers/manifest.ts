@@ -3,7 +3,13 @@ import { LATEST, parseReference, parseTag, type Reference, type Tag } from '../.
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { FoundManifest } from '../../registry/manifests.ts';
 import type { Context } from '../context.ts';
-import { API_VERSION, etagOf, matchesEtag, methodNotAllowed, requireDigest } from './answers.ts';
+import {
+  API_VERSION,
+  etagOf,
+  isKnownToClient,
+  methodNotAllowed,
+  requireDigest,
+} from './answers.ts';
 
 /** end-3 and end-7: manifests by tag and by digest. */
 export async function handleManifest(
@@ -37,9 +43,8 @@ async function getManifest(context: Context, repository: RepositoryName, referen
     'Docker-Content-Digest': manifest.digest,
     ...cachingHeaders(reference, manifest),
   };
-  if (matchesEtag(exchange.header('if-none-match'), manifest.digest)) {
-    exchange.send({ status: 304, headers });
-  } else exchange.send({ status: 200, headers, body: manifest.bytes });
+  if (isKnownToClient(context, manifest.digest)) exchange.send({ status: 304, headers });
+  else exchange.send({ status: 200, headers, body: manifest.bytes });
 }
 
 function cachingHeaders(reference: Reference, { digest, isFixed }: FoundManifest) {
@@ -80,7 +85,7 @@ async function putManifest(context: Context, repository: RepositoryName, referen
       Location: `/v2/${repository}/manifests/${pushed.digest}`,
       'Docker-Content-Digest': pushed.digest,
       ...(pushed.subject ? { 'OCI-Subject': pushed.subject } : {}),
-      ...(tags.length > 0 ? { 'OCI-Tag': tags.join(', ') } : {}),
+      ...(tags.length > 0 ? { 'OCI-Tag': tags } : {}),
     },
   });
 }
