@@ -105,6 +105,7 @@ class UwsTransport implements Transport, UwsServer {
 
   close(): void {
     clearInterval(this.#rearm);
+    this.stopAccepting();
     for (const app of this.#apps) app.close();
   }
 
