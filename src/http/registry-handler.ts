@@ -8,7 +8,7 @@ import {
 } from '../oci/repository-name.ts';
 import type { Context, RegistryParts } from './context.ts';
 import { sendError } from './error-response.ts';
-import type { Handler } from './exchange.ts';
+import type { Exchange, Handler } from './exchange.ts';
 import { handleBase } from './handlers/base.ts';
 import { handleBlob } from './handlers/blob.ts';
 import { handleCatalog } from './handlers/catalog.ts';
@@ -25,9 +25,14 @@ export function registryHandler(parts: RegistryParts): Handler {
   return (exchange) =>
     dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
       count += 1;
-      const requestId = exchange.header('x-request-id')?.slice(0, 128) ?? `${prefix}-${count}`;
+      const requestId = readRequestId(exchange) ?? `${prefix}-${count}`;
       sendError(exchange, error, requestId, parts.proxies.clientOf(exchange), parts.log);
     });
+}
+
+/** The client's own, if it can stand in a header and a log line as it is. */
+function readRequestId(exchange: Exchange): string | undefined {
+  return /^[!-~]+$/.exec(exchange.header('x-request-id') ?? '')?.[0].slice(0, 128);
 }
 
 async function dispatch(context: Context): Promise<void> {

@@ -99,6 +99,23 @@ const BASE: Row[] = [
   ),
 ];
 
+/** An error has the id that its client gave the request, unless that can't stand in a header and a log line. */
+const REQUEST_IDS: Row[] = [
+  ['trace-1', 'trace-1'],
+  ['a'.repeat(200), 'a'.repeat(128)],
+  ['', /^[0-9a-f]{8}-\d+$/],
+  ['a\tb', /^[0-9a-f]{8}-\d+$/],
+  ['\u00ff', /^[0-9a-f]{8}-\d+$/],
+].map(
+  ([sent, given]): Row => ({
+    request: 'GET /v3/',
+    headers: { 'X-Request-Id': String(sent) },
+    status: 404,
+    code: 'UNSUPPORTED',
+    answer: { 'x-request-id': given },
+  }),
+);
+
 const NAMES: Row[] = [
   'one',
   'Team/artifact',
@@ -164,7 +181,7 @@ const DIGESTS: Row[] = MALFORMED_DIGESTS.flatMap((digest): Row[] =>
   ].map((request) => ({ request, status: 400, code: 'DIGEST_INVALID' })),
 );
 
-testRows([...LISTS, ...BASE, ...NAMES, ...SEGMENTS, ...DIGESTS], () => api);
+testRows([...LISTS, ...BASE, ...REQUEST_IDS, ...NAMES, ...SEGMENTS, ...DIGESTS], () => api);
 
 test('a page ends at 1000 entries, whatever is asked for', async () => {
   await pushBlob(api, 'many/tags', CONFIG);
