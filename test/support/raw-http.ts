@@ -112,7 +112,7 @@ export class RawClient {
   }
 
   async readAnswer(method = 'GET'): Promise<RawAnswer> {
-    const head = (await this.#readHead()).split('\r\n');
+    const head = (await this.readHead()).split('\r\n');
     const status = Number(head[0]?.split(' ')[1]);
     const headers = new Map<string, string>();
     for (const line of head.slice(1)) {
@@ -122,6 +122,17 @@ export class RawClient {
     const isBodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
     const length = isBodiless ? 0 : Number(headers.get('content-length'));
     return { status, headers, body: await this.read(length) };
+  }
+
+  /** Up to the empty line. @throws Error when the connection is closed before */
+  async readHead(): Promise<string> {
+    for (;;) {
+      const all = this.#takeAll();
+      const end = all.indexOf('\r\n\r\n');
+      if (all.length > 0) this.#putBack(end < 0 ? all : all.subarray(end + 4));
+      if (end >= 0) return all.subarray(0, end).toString('latin1');
+      await this.#more('the head of an answer');
+    }
   }
 
   /** @throws Error when the connection is closed before */
@@ -148,19 +159,14 @@ export class RawClient {
     this.#socket.destroy();
   }
 
+  /** Breaks the connection: the server sees ECONNRESET. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   /** Sends what is left, and goes away. */
   end(): void {
     this.#socket.end();
-  }
-
-  async #readHead(): Promise<string> {
-    for (;;) {
-      const all = this.#takeAll();
-      const end = all.indexOf('\r\n\r\n');
-      if (all.length > 0) this.#putBack(end < 0 ? all : all.subarray(end + 4));
-      if (end >= 0) return all.subarray(0, end).toString('latin1');
-      await this.#more('the head of an answer');
-    }
   }
 
   #takeAll(): Buffer {

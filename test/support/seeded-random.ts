@@ -11,6 +11,18 @@ export class SeededRandom {
     return min + Math.floor(this.#fraction() * (max - min + 1));
   }
 
+  /** True in `percent` of all cases. */
+  isIn(percent: number): boolean {
+    return this.#fraction() * 100 < percent;
+  }
+
+  /** @throws RangeError when there is nothing to choose from */
+  pick<T>(choices: readonly T[]): T {
+    const index = this.integer(0, choices.length - 1);
+    for (const choice of choices.slice(index, index + 1)) return choice;
+    throw new RangeError('nothing to choose from');
+  }
+
   bytes(length: number): Buffer {
     const bytes = Buffer.allocUnsafe(length);
     for (let i = 0; i < length; i += 1) bytes[i] = this.#next() & 0xff;

@@ -1,0 +1,132 @@
+import { ERROR_CODES } from '../../../src/oci/error.ts';
+import { JsonValue } from '../json.ts';
+import type { RawClient } from '../raw-http.ts';
+import { digestOf, type Sample } from '../sample-content.ts';
+import type { Scene } from './scene.ts';
+import type { WireBytes } from './wire-request.ts';
+
+/** One answer, as it came over the wire. */
+export interface WireAnswer {
+  readonly status: number;
+  /** Names in lower case; every value of a repeated header. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly body: Buffer;
+  /** It has no length: the end of the connection is its end. */
+  readonly isToEnd: boolean;
+}
+
+const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) [ -~]*$/;
+// RFC 9110, sections 5.1 and 5.5: a token, and what is visible or above ASCII, with single spaces or tabs between.
+const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)$/;
+
+/**
+ * What a parser may say of its own accord, without the registry being asked: the framing or the version is wrong, or
+ * the head too long. Its answers have no JSON, and the connection ends with them.
+ */
+const PARSER_STATUSES = new Set([400, 408, 413, 414, 417, 431, 501, 505]);
+
+/** The next answer of a connection; those that only say "go on" (1xx) are read over. @throws Error that says what isn't HTTP, or that the connection ended before */
+export async function readAnswer(client: RawClient, method: string): Promise<WireAnswer> {
+  const [statusLine = '', ...lines] = (await client.readHead()).split('\r\n');
+  const status = Number(STATUS_LINE.exec(statusLine)?.[1]);
+  if (Number.isNaN(status)) throw new Error(`no status line: ${JSON.stringify(statusLine)}`);
+  const headers = readHeaders(lines);
+  if (status < 200) return readAnswer(client, method);
+  const lengths = headers.get('content-length') ?? [];
+  if (method.toUpperCase() === 'HEAD' || status === 204 || status === 304) {
+    return { status, headers, body: Buffer.alloc(0), isToEnd: false };
+  }
+  const [length] = lengths;
+  if (length === undefined) {
+    return { status, headers, body: await client.readToEnd(), isToEnd: true };
+  }
+  if (lengths.length > 1 || !/^\d+$/.test(length))
+    throw new Error(`Content-Length is ${lengths.join(', ')}`);
+  return { status, headers, body: await client.read(Number(length)), isToEnd: false };
+}
+
+function readHeaders(lines: readonly string[]): Map<string, string[]> {
+  const headers = new Map<string, string[]>();
+  for (const line of lines) {
+    const [, name = '', value = ''] = HEADER_LINE.exec(line) ?? [];
+    if (name === '') throw new Error(`no header: ${JSON.stringify(line)}`);
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value]);
+  }
+  return headers;
+}
+
+/** @returns what is wrong with an answer; undefined: nothing. */
+export function faultOf(
+  answer: WireAnswer,
+  { method, isHttp }: WireBytes,
+  { blobs }: Scene,
+): string | undefined {
+  const { status, headers } = answer;
+  if (!headers.has('docker-distribution-api-version')) {
+    if (isHttp) return 'it has no Docker-Distribution-Api-Version';
+    return PARSER_STATUSES.has(status) ? undefined : 'neither the registry nor a parser says that';
+  }
+  if (answer.isToEnd) return 'it has no Content-Length';
+  const repeated = [...headers].find(([, values]) => values.length > 1);
+  if (repeated) return `it has ${repeated[0]} twice`;
+  if (status >= 500) return 'it blames the server';
+  const isHead = method.toUpperCase() === 'HEAD';
+  return status >= 400 ? faultOfError(answer, isHead) : faultOfContent(answer, isHead, blobs);
+}
+
+function header({ headers }: WireAnswer, name: string): string | undefined {
+  return headers.get(name)?.[0];
+}
+
+function faultOfError(answer: WireAnswer, isHead: boolean): string | undefined {
+  if (header(answer, 'content-type') !== 'application/json') return 'an error without JSON';
+  if (!/^[!-~]{1,128}$/.test(header(answer, 'x-request-id') ?? '')) return 'no X-Request-Id';
+  if (isHead) return undefined;
+  const text = answer.body.toString();
+  if (/(\\n|\n) +at |node:internal|\.[jt]s:\d+/.test(text)) return 'it shows a stack trace';
+  try {
+    const [error, ...others] = JsonValue.parse(text).at('errors').items;
+    const code = error?.at('code').text ?? '';
+    if (!Object.hasOwn(ERROR_CODES, code)) return `the code ${code} is unknown`;
+    return others.length === 0 && error?.at('message').text ? undefined : 'it has not one sentence';
+  } catch (error) {
+    return `it isn't an error of the registry: ${String(error)}`;
+  }
+}
+
+function faultOfContent(
+  answer: WireAnswer,
+  isHead: boolean,
+  blobs: readonly Sample[],
+): string | undefined {
+  const { status, body } = answer;
+  if (isHead || (status !== 200 && status !== 206)) return undefined;
+  const digest = header(answer, 'docker-content-digest');
+  if (status === 206) {
+    const blob = blobs.find((candidate) => candidate.digest === digest)?.bytes;
+    return blob && isRangeOf(blob, answer)
+      ? undefined
+      : 'it has other bytes than Content-Range says';
+  }
+  if (digest !== undefined) {
+    const actual = digestOf(body, digest.startsWith('sha512') ? 'sha512' : 'sha256');
+    return digest === actual ? undefined : `the digest of the body is ${actual}`;
+  }
+  const isJson = header(answer, 'content-type')?.endsWith('json') ?? false;
+  return isJson && parses(body) === undefined ? "it isn't JSON" : undefined;
+}
+
+function isRangeOf(blob: Buffer, answer: WireAnswer): boolean {
+  const [, first, last, size] =
+    /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header(answer, 'content-range') ?? '') ?? [];
+  const range = blob.subarray(Number(first), Number(last) + 1);
+  return Number(size) === blob.length && answer.body.equals(range);
+}
+
+function parses(body: Buffer): JsonValue | undefined {
+  try {
+    return JsonValue.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
