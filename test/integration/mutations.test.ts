@@ -89,8 +89,11 @@ class MemorySamples {
 
   sample(requests: number): void {
     if (process.platform !== 'linux' || requests < this.mib.length * this.#every) return;
-    // Of a process that has crashed there is nothing to read.
-    if (isRunning(this.#pid)) this.mib.push(memoryMib(this.#pid));
+    try {
+      this.mib.push(memoryMib(this.#pid));
+    } catch {
+      // A process that has crashed has none; what the series found tells more.
+    }
   }
 
   /** From the sixth that follows the warm-up, a third of the series, to the last sixth; the least of each counts. */
