@@ -174,6 +174,11 @@ const DIGESTS: Row[] = [
   },
 ];
 
+/** Each has 128 characters, and eleven more in its line. */
+function longTags(count: number): string {
+  return Array.from({ length: count }, (_, n) => `tag=${String(n).padEnd(128, 'x')}`).join('&');
+}
+
 const TAGS: Row[] = [
   {
     request: `${PUT}SHA256_OF_BODY?tag=a&tag=b`,
@@ -199,6 +204,25 @@ const TAGS: Row[] = [
       { request: `${GET}a`, status: 404, code: 'MANIFEST_UNKNOWN' },
       { request: `${GET}v1`, status: 200, content: IMAGE },
       { request: `${GET}SHA256_OF_BODY`, body: `${IMAGE} `, status: 404, code: 'MANIFEST_UNKNOWN' },
+    ],
+  },
+  {
+    request: `${PUT}SHA256_OF_BODY?${longTags(57)}`,
+    given: 'a blob',
+    headers: type(OCI),
+    body: IMAGE,
+    status: 201,
+  },
+  {
+    request: `${PUT}SHA256_OF_BODY?${longTags(58)}`,
+    given: 'a blob',
+    note: 'more than fit into the answer's headers',
+    headers: type(OCI),
+    body: IMAGE,
+    status: 414,
+    code: 'SIZE_INVALID',
+    after: [
+      { request: `${GET}SHA256_OF_BODY`, body: IMAGE, status: 404, code: 'MANIFEST_UNKNOWN' },
     ],
   },
   ...['-a', '.a', 'a%20b', 'a'.repeat(129), 'ü', '%00', '%zz'].flatMap((tag): Row[] => [

@@ -11,6 +11,10 @@ import {
   requireDigest,
 } from './answers.ts';
 
+/** Each tag of a push comes back in a line of its own; clients and proxies take 8 KiB of headers or more. */
+const MAX_TAG_LINES_BYTES = 8000;
+const TAG_LINE_BYTES = 'OCI-Tag: \r\n'.length;
+
 /** end-3 and end-7: manifests by tag and by digest. */
 export async function handleManifest(
   context: Context,
@@ -68,6 +72,8 @@ async function putManifest(context: Context, repository: RepositoryName, referen
     });
   }
   const tags = readTags(exchange.query);
+  const linesBytes = tags.reduce((sum, tag) => sum + TAG_LINE_BYTES + tag.length, 0);
+  if (linesBytes > MAX_TAG_LINES_BYTES) throw tooManyTags();
   const contentType = exchange.header('content-type');
   const body = bytes ?? new Uint8Array(0);
   const pushed = await parts.manifests.push(
@@ -109,6 +115,13 @@ function readTags(query: string): Tag[] {
 }
 
 const TAG_GRAMMAR = 'a tag has up to 128 letters, digits, and . _ -, the first being no . or -';
+
+function tooManyTags(): OciError {
+  return new OciError('SIZE_INVALID', {
+    status: 414,
+    message: `too many tags at once: name about ${MAX_TAG_LINES_BYTES} characters of them, and push the manifest again with the rest`,
+  });
+}
 
 function invalidTag(): OciError {
   return new OciError('TAG_INVALID', { status: 400, message: `invalid tag: ${TAG_GRAMMAR}` });
