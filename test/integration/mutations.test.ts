@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryMib } from '../../bench/process-usage.ts';
-import { expectScene, prepareScene } from '../support/mutations/scene.ts';
+import { expectCreated, expectScene, prepareScene } from '../support/mutations/scene.ts';
 import { type Outcome, runSeries } from '../support/mutations/series.ts';
 import { isRunning } from '../support/process-table.ts';
 import type { ServerProcess } from '../support/server.ts';
@@ -47,6 +47,7 @@ describe.each(SERVERS)('over $transport', ({ environment, count }) => {
         stderr: server.stderr.slice(before.lines),
       }).toEqual({ failures: [], isRunning: true, log: [], stderr: [] });
       await expectScene(api, scene);
+      await expectCreated(api, outcome.created);
       await expectNothingLeft(server, before.files);
       expect(memory.growthMib).toBeLessThan(GROWTH_LIMIT_MIB);
     },
@@ -108,7 +109,7 @@ class MemorySamples {
 }
 
 function report(
-  { requests, answers }: Outcome,
+  { requests, answers, created }: Outcome,
   seconds: number,
   { mib, growthMib }: MemorySamples,
 ) {
@@ -118,6 +119,7 @@ function report(
     [
       `${requests} mutated requests in ${Math.round(seconds)} s`,
       byStatus.join(', '),
+      `${created.size} blobs and manifests made`,
       `memory in MiB: ${memory.join(' ')}; after the warm-up it grew by ${Math.round(growthMib)}\n`,
     ].join('; '),
   );

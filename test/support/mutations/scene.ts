@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { HttpClient } from '../http-client.ts';
 import {
   descriptor,
+  digestOf,
   expectStatus,
   imageOf,
   indexOf,
@@ -60,6 +61,15 @@ export async function prepareScene(api: HttpClient): Promise<Scene> {
   while (uploads.length < UPLOADS) uploads.push(await startUpload(api, repository));
   const repositories = [repository, 'fuzz/other', 'fuzz/deep/er/uploads', 'other/blobs'];
   return { repository, repositories, blobs, images, index, signature, tags, uploads };
+}
+
+/** What was answered by 201 can be read where the answer said, and has the digest of its address. */
+export async function expectCreated(api: HttpClient, paths: Iterable<string>): Promise<void> {
+  for (const path of paths) {
+    const { body } = await expectStatus(api.send('GET', path), 200);
+    const digest = path.slice(path.lastIndexOf('/') + 1);
+    expect(digestOf(body, digest.startsWith('sha512') ? 'sha512' : 'sha256')).toBe(digest);
+  }
 }
 
 function signatureOf(subject: Sample): Sample {

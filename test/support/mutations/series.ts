@@ -19,6 +19,8 @@ export interface Outcome {
   readonly requests: number;
   /** How many answers had which status; those of a parser apart. */
   readonly answers: ReadonlyMap<string, number>;
+  /** Where a 201 said that something is now. */
+  readonly created: ReadonlySet<string>;
   /** Each with what is needed to repeat it. */
   readonly failures: readonly string[];
 }
@@ -43,6 +45,11 @@ export async function runSeries(
   onProgress: (requests: number) => void,
 ): Promise<Outcome> {
   const answers = new Map<string, number>();
+  const created = new Set<string>();
+  const note = (answer: WireAnswer) => {
+    count(answers, answer);
+    if (answer.status === 201) created.add(answer.headers.get('location')?.[0] ?? 'nowhere');
+  };
   const failures: string[] = [];
   let requests = 0;
   let batches = 0;
@@ -50,15 +57,13 @@ export async function runSeries(
     while (requests < series.count && failures.length < MAX_FAILURES) {
       batches += 1;
       const batch = new Batch(series, batches);
-      await batch
-        .run((answer) => count(answers, answer))
-        .catch((error: unknown) => failures.push(batch.describe(error)));
+      await batch.run(note).catch((error: unknown) => failures.push(batch.describe(error)));
       requests += batch.sent;
       onProgress(requests);
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, work));
-  return { requests, answers, failures };
+  return { requests, answers, created, failures };
 }
 
 function count(answers: Map<string, number>, { status, headers }: WireAnswer): void {
