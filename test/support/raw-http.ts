@@ -151,7 +151,11 @@ export class RawClient {
   }
 
   async closed(): Promise<void> {
-    if (!this.isClosed) await once(this.#socket, 'close');
+    if (this.isClosed) return;
+    // Not events.once, which would throw the error that comes before.
+    await new Promise<void>((resolve) => {
+      this.#socket.once('close', () => resolve());
+    });
   }
 
   /** Goes away without a word. */

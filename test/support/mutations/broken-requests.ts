@@ -7,6 +7,7 @@ import {
   latin1,
   type Pair,
   tear,
+  utf8,
   type WireBytes,
   type WireRequest,
 } from './wire-request.ts';
@@ -155,6 +156,16 @@ const BREAKERS: Readonly<Record<string, Breaker>> = {
   'a long target': (request, random) => {
     const segments = [...request.segments, 'a'.repeat(random.integer(8000, 100_000))];
     return whole({ ...request, segments }, random);
+  },
+  'bytes above ASCII in its target': (request, random) => {
+    const at = random.integer(0, request.segments.length);
+    const segment = random.pick([
+      utf8('ä'),
+      utf8('😀'),
+      `sha256:${utf8('٣').repeat(64)}`,
+      '\xff\xfe',
+    ]);
+    return whole({ ...request, segments: request.segments.toSpliced(at, 1, segment) }, random);
   },
   'a header of a strange name': (request, random) => {
     const name = random.pick(['', 'a b', 'a ', ' a', 'ä', 'a:b', 'a\0', '(a)', 'x'.repeat(9000)]);
