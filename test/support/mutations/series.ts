@@ -80,6 +80,7 @@ class Batch {
   readonly #random: SeededRandom;
   #shown: WireBytes | undefined;
   #answer: WireAnswer | undefined;
+  #isLate = false;
   sent = 0;
 
   constructor(series: Series, number: number) {
@@ -90,7 +91,10 @@ class Batch {
 
   async run(onAnswer: OnAnswer): Promise<void> {
     const client = await RawClient.open(this.#series.port);
-    const timer = setTimeout(() => client.destroy(), ANSWER_TIMEOUT_MS);
+    const timer = setTimeout(() => {
+      this.#isLate = true;
+      client.destroy();
+    }, ANSWER_TIMEOUT_MS);
     try {
       const random = this.#random;
       const length = random.integer(1, MAX_BATCH);
@@ -173,7 +177,7 @@ class Batch {
       const answer = await this.#take(client, bytes, onAnswer);
       return !answer.isToEnd;
     } catch (error) {
-      if (client.isClosed && String(error).includes('closed after')) return false;
+      if (client.isClosed && !this.#isLate && String(error).includes('closed after')) return false;
       throw error;
     }
   }
@@ -190,8 +194,9 @@ class Batch {
     const { seed, depth } = this.#series;
     const answer = this.#answer;
     const head = answer && `${answer.status} ${JSON.stringify([...answer.headers])}`;
+    const what = this.#isLate ? 'the server neither answered nor closed' : String(error);
     return [
-      `${String(error)}: MUTATIONS_SEED=${seed} MUTATIONS_DEPTH=${depth}, batch ${this.#number}, request ${this.sent}`,
+      `${what}: MUTATIONS_SEED=${seed} MUTATIONS_DEPTH=${depth}, batch ${this.#number}, request ${this.sent}`,
       ...(this.#shown?.pieces ?? []).map((piece) => shown(piece)),
       answer ? `answered by ${head}\n${shown(answer.body)}` : 'not answered',
     ].join('\n');
