@@ -216,7 +216,7 @@ const TAGS: Row[] = [
   {
     request: `${PUT}SHA256_OF_BODY?${longTags(58)}`,
     given: 'a blob',
-    note: 'more than fit into the answer's headers',
+    note: 'more than fit into the headers of the answer',
     headers: type(OCI),
     body: IMAGE,
     status: 414,
