@@ -104,14 +104,15 @@ function readReference(text: string, refuseTag: () => OciError): Reference {
   throw refuseTag();
 }
 
-/** The parameters `tag` (end-7b): more tags for the same manifest. */
+/** The parameters `tag` (end-7b), each once: more tags for the same manifest. */
 function readTags(query: string): Tag[] {
   if (query === '') return [];
-  return new URLSearchParams(query).getAll('tag').map((text) => {
+  const tags = new URLSearchParams(query).getAll('tag').map((text) => {
     const tag = parseTag(text);
     if (tag === undefined) throw invalidTag();
     return tag;
   });
+  return [...new Set(tags)];
 }
 
 const TAG_GRAMMAR = 'a tag has up to 128 letters, digits, and . _ -, the first being no . or -';

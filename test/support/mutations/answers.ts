@@ -67,11 +67,16 @@ export function faultOf(
     return PARSER_STATUSES.has(status) ? undefined : 'neither the registry nor a parser says that';
   }
   if (answer.isToEnd) return 'it has no Content-Length';
-  const repeated = [...headers].find(([, values]) => values.length > 1);
+  const repeated = [...headers].find(([name, values]) => isRepeated(name, values));
   if (repeated) return `it has ${repeated[0]} twice`;
   if (status >= 500) return 'it blames the server';
   const isHead = method.toUpperCase() === 'HEAD';
   return status >= 400 ? faultOfError(answer, isHead) : faultOfContent(answer, isHead, blobs);
+}
+
+/** Each tag of a push has a line of its own. */
+function isRepeated(name: string, values: readonly string[]): boolean {
+  return new Set(values).size < values.length || (name !== 'oci-tag' && values.length > 1);
 }
 
 function header({ headers }: WireAnswer, name: string): string | undefined {
@@ -116,11 +121,24 @@ function faultOfContent(
   return isJson && parses(body) === undefined ? "it isn't JSON" : undefined;
 }
 
+/** The body is the range, or parts with ranges (RFC 9110, section 14.6). */
 function isRangeOf(blob: Buffer, answer: WireAnswer): boolean {
-  const [, first, last, size] =
-    /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header(answer, 'content-range') ?? '') ?? [];
+  const type = header(answer, 'content-type') ?? '';
+  const boundary = /^multipart\/byteranges; boundary=([\w-]+)$/.exec(type)?.[1];
+  if (!boundary) return isPartOf(blob, header(answer, 'content-range'), answer.body);
+  const pieces = answer.body.toString('latin1').split(`\r\n--${boundary}`);
+  if (pieces.shift() !== '' || pieces.pop() !== '--\r\n') return false;
+  return pieces.every((piece) => {
+    const [head = '', ...rest] = piece.split('\r\n\r\n');
+    const range = /^content-range: (.*)$/im.exec(head)?.[1];
+    return isPartOf(blob, range, Buffer.from(rest.join('\r\n\r\n'), 'latin1'));
+  });
+}
+
+function isPartOf(blob: Buffer, contentRange: string | undefined, bytes: Buffer): boolean {
+  const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '') ?? [];
   const range = blob.subarray(Number(first), Number(last) + 1);
-  return Number(size) === blob.length && answer.body.equals(range);
+  return Number(size) === blob.length && bytes.equals(range);
 }
 
 function parses(body: Buffer): JsonValue | undefined {
