@@ -1,10 +1,14 @@
-import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as openPlain } from 'node:http';
+import { request as openSecure } from 'node:https';
 import { JsonValue } from './json.ts';
+import { trustedAuthority } from './way.ts';
 
 export interface HttpAnswer {
   readonly status: number;
   /** Names in lower case; values of a repeated header joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The values of a header as they came, one per line; `name` in lower case. */
+  lines(name: string): readonly string[];
   readonly body: Buffer;
 }
 
@@ -13,6 +17,8 @@ export interface HttpOptions {
   readonly body?: Uint8Array | string;
   /** Sends the body without Content-Length, in chunked transfer coding. */
   readonly isChunked?: boolean;
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** A request whose body is sent piece by piece. */
@@ -28,7 +34,7 @@ export interface OpenRequest {
   cut(): void;
 }
 
-/** Sends requests as they are written, paths unchanged, each over a connection of its own. */
+/** Sends requests as they are written, paths unchanged, each over a connection of its own; HTTPS by the run's authority. */
 export class HttpClient {
   readonly #base: URL;
 
@@ -37,12 +43,13 @@ export class HttpClient {
   }
 
   send(method: string, path: string, options: HttpOptions = {}): Promise<HttpAnswer> {
-    const { headers = {}, body = '', isChunked = false } = options;
+    const { headers = {}, body = '', isChunked = false, signal } = options;
     const length = isChunked
       ? { 'Transfer-Encoding': 'chunked' }
       : { 'Content-Length': String(Buffer.byteLength(body)) };
     const hasBody = isChunked || body.length > 0 || !['GET', 'HEAD', 'DELETE'].includes(method);
-    const request = this.#open(method, path, hasBody ? { ...length, ...headers } : headers);
+    const all = hasBody ? { ...length, ...headers } : headers;
+    const request = this.#open(method, path, all, signal);
     const answer = readAnswer(request);
     request.end(body.length > 0 ? body : undefined);
     return answer;
@@ -55,7 +62,8 @@ export class HttpClient {
     const answer = readAnswer(request);
     const connected = new Promise<void>((resolve, reject) => {
       request.once('error', reject);
-      request.once('socket', (socket) => socket.once('connect', () => resolve()));
+      const isConnected = this.#base.protocol === 'https:' ? 'secureConnect' : 'connect';
+      request.once('socket', (socket) => socket.once(isConnected, () => resolve()));
     });
     // Either may fail unobserved: whoever awaits it sees the error.
     answer.catch(() => undefined);
@@ -72,9 +80,25 @@ export class HttpClient {
     };
   }
 
-  #open(method: string, path: string, headers: Readonly<Record<string, string>>): ClientRequest {
-    const { hostname, port } = this.#base;
-    return openRequest({ hostname, port, method, path, headers, agent: false });
+  #open(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): ClientRequest {
+    const { protocol, hostname, port } = this.#base;
+    const options = {
+      hostname,
+      port,
+      method,
+      path,
+      headers,
+      agent: false,
+      ...(signal && { signal }),
+    };
+    return protocol === 'https:'
+      ? openSecure({ ...options, ca: trustedAuthority() })
+      : openPlain(options);
   }
 }
 
@@ -105,5 +129,10 @@ async function readBody(response: IncomingMessage): Promise<HttpAnswer> {
       values.join(', '),
     ]),
   );
-  return { status: response.statusCode ?? 0, headers, body: Buffer.concat(pieces) };
+  return {
+    status: response.statusCode ?? 0,
+    headers,
+    lines: (name) => response.headersDistinct[name] ?? [],
+    body: Buffer.concat(pieces),
+  };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { JsonValue } from './json.ts';
+import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 /** The unit of `ulimit -f` in POSIX. */
@@ -24,7 +25,13 @@ export async function startLimitedServer(
 ): Promise<LimitedServer> {
   const script = `ulimit -f ${maxFileBytes / BLOCK_BYTES} && exec "$0" "$1"`;
   const child = spawn('sh', ['-c', script, process.execPath, MAIN], {
-    env: { PATH: process.env['PATH'], HTTP_PORT: '0', MGMT_HTTP_PORT: '0', ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      HTTP_PORT: '0',
+      MGMT_HTTP_PORT: '0',
+      ...settingsOfWay(),
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

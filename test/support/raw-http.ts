@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 export interface RawAnswer {
   readonly status: number;
@@ -68,10 +69,15 @@ export class RawClient {
     });
   }
 
-  /** @throws the error of the socket, such as ECONNREFUSED */
-  static async open(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
+  /**
+   * @param authority whose certificates are trusted; without it the connection is plain
+   * @throws the error of the socket, such as ECONNREFUSED
+   */
+  static async open(port: number, authority?: Buffer): Promise<RawClient> {
+    const address = { port, host: '127.0.0.1' };
+    const socket = authority ? connectSecurely({ ...address, ca: authority }) : connect(address);
+    socket.setNoDelay(true);
+    await once(socket, authority ? 'secureConnect' : 'connect');
     return new RawClient(socket);
   }
 

@@ -1,4 +1,4 @@
-import { request as openRequest } from 'node:http';
+import { type HttpAnswer, HttpClient, type HttpOptions } from './http-client.ts';
 import { sha256 } from './oci-layout.ts';
 
 /** All that a registry may be asked for, so that it never has to choose. */
@@ -8,6 +8,8 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
+
+const OCTETS = { 'Content-Type': 'application/octet-stream' };
 
 /** A hang shows as a failure that names the request, long before the test's own time-out. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -26,20 +28,19 @@ export async function getManifest(
   reference: string,
 ): Promise<ServedManifest> {
   const address = `${url}/v2/${repository}/manifests/${reference}`;
-  const answer = await ask(address, { headers: { Accept: MANIFEST_TYPES } });
-  expectStatus(200, answer, `GET ${address}`);
+  const { body: bytes, headers } = await ask('GET', address, 200, {
+    headers: { Accept: MANIFEST_TYPES },
+  });
   return {
-    bytes: answer.bytes,
-    digest: sha256(answer.bytes),
-    claimedDigest: answer.headers.get('docker-content-digest'),
+    bytes,
+    digest: sha256(bytes),
+    claimedDigest: headers['docker-content-digest'] ?? null,
   };
 }
 
 export async function getBlob(url: string, repository: string, digest: string): Promise<Buffer> {
   const address = `${url}/v2/${repository}/blobs/${digest}`;
-  const answer = await ask(address);
-  expectStatus(200, answer, `GET ${address}`);
-  return answer.bytes;
+  return (await ask('GET', address, 200)).body;
 }
 
 export interface UploadAnswer {
@@ -59,9 +60,8 @@ export class Upload {
 
   static async start(url: string, repository: string): Promise<Upload> {
     const address = `${url}/v2/${repository}/blobs/uploads/`;
-    const answer = await ask(address, { method: 'POST' });
-    expectStatus(202, answer, `POST ${address}`);
-    return new Upload(new URL(answer.headers.get('location') ?? '', address));
+    const { headers } = await ask('POST', address, 202);
+    return new Upload(new URL(headers['location'] ?? '', address));
   }
 
   get location(): URL {
@@ -75,14 +75,13 @@ export class Upload {
 
   /** A chunk, as the specification calls a PATCH with Content-Range. */
   patchChunk(bytes: Buffer, first: number): Promise<UploadAnswer> {
-    return this.#send('PATCH', this.#location, bytes, {
-      'Content-Range': `${first}-${first + bytes.length - 1}`,
-    });
+    const headers = { 'Content-Range': `${first}-${first + bytes.length - 1}` };
+    return this.#send('PATCH', this.#location, { body: bytes, headers });
   }
 
   /** A PATCH without Content-Range in chunked transfer coding: what docker does. */
   patchStream(bytes: Buffer): Promise<UploadAnswer> {
-    return this.#send('PATCH', this.#location, new Blob([bytes]).stream());
+    return this.#send('PATCH', this.#location, { body: bytes, isChunked: true });
   }
 
   /** Announces a PATCH of all bytes and breaks the connection when the kernel has taken the first `sent` of them. */
@@ -91,15 +90,14 @@ export class Upload {
     sent: number,
     headers: Readonly<Record<string, string>>,
   ): Promise<void> {
-    const request = openRequest(this.#location, {
-      method: 'PATCH',
-      headers: { 'Content-Type': 'application/octet-stream', ...headers },
+    const request = clientOf(this.#location).open('PATCH', pathOf(this.#location), {
+      ...OCTETS,
+      ...headers,
     });
-    const closed = new Promise((resolve) => request.on('close', resolve));
+    await request.write(bytes.subarray(0, sent));
+    request.cut();
     // Its own end is an error to it.
-    request.on('error', () => undefined);
-    request.write(bytes.subarray(0, sent), () => request.destroy());
-    await closed;
+    await request.answer.catch(() => undefined);
   }
 
   status(): Promise<UploadAnswer> {
@@ -110,48 +108,42 @@ export class Upload {
   finish(digest: string, rest?: Buffer): Promise<UploadAnswer> {
     const address = new URL(this.#location);
     address.searchParams.set('digest', digest);
-    return this.#send('PUT', address, rest);
+    return this.#send('PUT', address, rest ? { body: rest } : {});
   }
 
-  async #send(
-    method: string,
-    address: URL,
-    body?: Buffer | ReadableStream<Uint8Array>,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<UploadAnswer> {
-    const answer = await ask(address, {
-      method,
-      headers: { 'Content-Type': 'application/octet-stream', ...headers },
-      ...(body ? { body, duplex: 'half' } : {}),
+  async #send(method: string, address: URL, options: HttpOptions = {}): Promise<UploadAnswer> {
+    const { status, headers, body } = await ask(method, address, undefined, {
+      ...options,
+      headers: { ...OCTETS, ...options.headers },
     });
-    const location = answer.headers.get('location');
+    const location = headers['location'];
     if (location && method !== 'PUT') this.#location = new URL(location, address);
-    return {
-      status: answer.status,
-      range: answer.headers.get('range'),
-      body: answer.bytes.toString(),
-    };
+    return { status, range: headers['range'] ?? null, body: body.toString() };
   }
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly bytes: Buffer;
+/** @throws when the answer has another status than `expected`, if that is given */
+async function ask(
+  method: string,
+  address: URL | string,
+  expected?: number,
+  options: HttpOptions = {},
+): Promise<HttpAnswer> {
+  const url = new URL(address);
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const answer = await clientOf(url)
+    .send(method, pathOf(url), { ...options, signal })
+    .catch((cause: unknown) => {
+      throw new Error(`${method} ${url.href} failed`, { cause });
+    });
+  if (expected === undefined || answer.status === expected) return answer;
+  throw new Error(`${method} ${url.href}: ${answer.status} ${answer.body.toString()}`);
 }
 
-async function ask(address: URL | string, request: RequestInit = {}): Promise<Answer> {
-  try {
-    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    const response = await fetch(address, { ...request, signal });
-    const bytes = Buffer.from(await response.arrayBuffer());
-    return { status: response.status, headers: response.headers, bytes };
-  } catch (cause) {
-    throw new Error(`${request.method ?? 'GET'} ${String(address)} failed`, { cause });
-  }
+function clientOf(url: URL): HttpClient {
+  return new HttpClient(url.origin);
 }
 
-function expectStatus(status: number, answer: Answer, request: string): void {
-  if (answer.status === status) return;
-  throw new Error(`${request}: ${answer.status} ${answer.bytes.toString()}`);
+function pathOf({ pathname, search }: URL): string {
+  return pathname + search;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -12,7 +13,7 @@ export type LogLine = Readonly<Record<string, unknown>>;
 
 /** The built server as a process of its own, on free ports of 127.0.0.1. */
 export interface ServerProcess {
-  /** http://127.0.0.1:PORT */
+  /** http://127.0.0.1:PORT, or https */
   readonly url: string;
   /** host:port, as image references want it. */
   readonly host: string;
@@ -40,6 +41,7 @@ export async function startServer(
       HOME: process.env['HOME'] ?? '',
       HTTP_PORT: '0',
       MGMT_HTTP_PORT: '0',
+      ...settingsOfWay(),
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

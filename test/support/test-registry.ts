@@ -7,6 +7,7 @@ import { createLog } from '../../src/log.ts';
 import { type ServerOverrides, startServer } from '../../src/server.ts';
 import { HttpClient } from './http-client.ts';
 import { makeFolder, startPostgres, type TestPostgres } from './postgres.ts';
+import { settingsOfWay } from './way.ts';
 
 /** A registry in this process. */
 export interface TestRegistry {
@@ -35,6 +36,7 @@ export async function startRegistry(options: RegistryOptions): Promise<TestRegis
     HTTP_PORT: '0',
     MGMT_HTTP_PORT: '0',
     WORKER_THREADS: '2',
+    ...settingsOfWay(),
     ...environment,
   });
   const server = await startServer(config, log, overrides);
