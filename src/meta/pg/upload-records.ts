@@ -71,7 +71,8 @@ const REMOVE_SEGMENTS = {
 };
 const OPEN = {
   name: 'upload-open',
-  text: `select id from uploads where id = $1 and repository = $2 and finished_digest is null for update`,
+  text: `select id from uploads
+         where id = $1 and repository = $2 and finished_digest is null and expires > now() for update`,
 };
 const REMOVE = { name: 'upload-remove', text: 'delete from uploads where id = $1' };
 const EXPIRED = {
