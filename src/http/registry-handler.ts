@@ -18,6 +18,9 @@ import { handleTags } from './handlers/tags.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
 import { matchRoute, type Route } from './routes.ts';
 
+const NO_SUCH_PATH =
+  'there is nothing at this path: the registry has /v2/, /v2/_catalog, and below /v2/TEAM/ARTIFACT/ manifests/, blobs/, tags/list, referrers/';
+
 /** Answers every request: finds the handler, and turns what it throws into an answer. */
 export function registryHandler(parts: RegistryParts): Handler {
   const prefix = randomUUID().slice(0, 8);
@@ -36,10 +39,9 @@ function readRequestId(exchange: Exchange): string | undefined {
 }
 
 async function dispatch(context: Context): Promise<void> {
-  const { method, path } = context.exchange;
-  const route = matchRoute(path);
+  const route = matchRoute(context.exchange.path);
   if (!route) {
-    throw new OciError('UNSUPPORTED', { status: 404, message: `${method} ${path} not found` });
+    throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });
   }
   await handle(context, route);
 }

@@ -4,7 +4,11 @@
  * Docker and ECR use it), UNAVAILABLE and UNKNOWN.
  */
 export const ERROR_CODES = {
-  BLOB_UNKNOWN: { status: 404, message: 'blob unknown to registry' },
+  BLOB_UNKNOWN: {
+    status: 404,
+    message:
+      'blob unknown to registry: this repository does not have it; push it, or mount it from one that has it',
+  },
   BLOB_UPLOAD_INVALID: { status: 400, message: 'blob upload invalid' },
   BLOB_UPLOAD_UNKNOWN: {
     status: 404,
@@ -19,7 +23,11 @@ export const ERROR_CODES = {
   MANIFEST_INVALID: { status: 400, message: 'manifest invalid' },
   MANIFEST_UNKNOWN: { status: 404, message: 'manifest unknown to registry' },
   NAME_INVALID: { status: 400, message: 'invalid repository name' },
-  NAME_UNKNOWN: { status: 404, message: 'repository name not known to registry' },
+  NAME_UNKNOWN: {
+    status: 404,
+    message:
+      'repository name not known to registry: check the name; a repository comes with its first push',
+  },
   SIZE_INVALID: { status: 400, message: 'provided length did not match content length' },
   UNAUTHORIZED: { status: 401, message: 'authentication required' },
   DENIED: { status: 403, message: 'requested access to the resource is denied' },
@@ -27,7 +35,10 @@ export const ERROR_CODES = {
   TOOMANYREQUESTS: { status: 429, message: 'too many requests' },
   TAG_INVALID: { status: 409, message: 'tag already exists' },
   UNAVAILABLE: { status: 503, message: 'a dependency is unavailable, try again' },
-  UNKNOWN: { status: 500, message: 'internal server error' },
+  UNKNOWN: {
+    status: 500,
+    message: 'internal server error: tell the operator the X-Request-Id of this answer',
+  },
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

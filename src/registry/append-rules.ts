@@ -26,7 +26,7 @@ export function clientGone(): OciError {
 
 export function wrongLength(announcedBytes: number): OciError {
   return new OciError('SIZE_INVALID', {
-    message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended`,
+    message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended, send it again with its own length`,
   });
 }
 

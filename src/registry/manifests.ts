@@ -11,7 +11,7 @@ import { OciError } from '../oci/error.ts';
 import { parseManifest } from '../oci/manifest.ts';
 import type { Page } from '../oci/page.ts';
 import type { Principal } from '../oci/principal.ts';
-import type { Reference, Tag } from '../oci/reference.ts';
+import { LATEST, type Reference, type Tag } from '../oci/reference.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { SharedQuery } from './shared-query.ts';
@@ -137,7 +137,7 @@ function digestOfPush(reference: Reference, bytes: Uint8Array): Digest {
   const actual = digestBytes(digestAlgorithm(reference.digest), bytes);
   if (actual === reference.digest) return actual;
   throw new OciError('DIGEST_INVALID', {
-    message: `provided digest did not match the manifest: its digest is ${actual}`,
+    message: `provided digest did not match the manifest: its digest is ${actual}, push it by that`,
     detail: { provided: reference.digest, actual },
   });
 }
@@ -159,5 +159,12 @@ function throwUnlessStored(result: ManifestPushResult): void {
 }
 
 function unknownManifest(repository: RepositoryName, reference: string): OciError {
-  return new OciError('MANIFEST_UNKNOWN', { detail: { name: repository, reference } });
+  const what =
+    reference === LATEST
+      ? 'latest means the newest immutable tag of a repository, and this one has none'
+      : `this repository does not have ${reference}`;
+  return new OciError('MANIFEST_UNKNOWN', {
+    message: `manifest unknown to registry: ${what}; /v2/${repository}/tags/list names its tags`,
+    detail: { name: repository, reference },
+  });
 }

@@ -32,7 +32,7 @@ export function toOciError(error: unknown): OciError {
   }
   if (error instanceof LengthMismatch) {
     return new OciError('SIZE_INVALID', {
-      message: `the body doesn't have the ${error.expectedBytes} bytes that were announced; nothing was appended`,
+      message: `the body doesn't have the ${error.expectedBytes} bytes that were announced; nothing was appended, send it again with its own length`,
       cause: error,
     });
   }

@@ -25,7 +25,7 @@ export function requireDigest(text: string): Digest {
   const digest = parseDigest(text);
   if (digest !== undefined) return digest;
   throw new OciError('DIGEST_INVALID', {
-    message: 'invalid digest: write sha256: and 64, or sha512: and 128, lower-case hex digits',
+    message: `${text === '' ? 'the digest is missing from the query' : 'invalid digest'}: write sha256: and 64, or sha512: and 128, lower-case hex digits`,
     detail: { digest: text.slice(0, 200) },
   });
 }

@@ -68,7 +68,7 @@ async function putManifest(context: Context, repository: RepositoryName, referen
   if (bytes === 'too-large') {
     throw new OciError('SIZE_INVALID', {
       status: 413,
-      message: `the manifest is larger than the ${parts.manifestMaxBytes} bytes that are accepted`,
+      message: `the manifest is larger than the ${parts.manifestMaxBytes} bytes that are accepted: make it smaller, or ask the operator for a larger MANIFEST_MAX_BYTES`,
     });
   }
   const tags = readTags(exchange.query);

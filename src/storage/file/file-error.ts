@@ -17,5 +17,7 @@ export function translateFileError(error: unknown, key: string): Error {
 
 export function unavailable(error: unknown): StoreUnavailable {
   const reason = error instanceof Error ? error.message : String(error);
-  return new StoreUnavailable(`the storage directory failed: ${reason}`, { cause: error });
+  const isForbidden = ['EACCES', 'EPERM', 'EROFS'].some((code) => hasCode(error, code));
+  const advice = isForbidden ? '; it must be writable for the user that the registry runs as' : '';
+  return new StoreUnavailable(`the storage directory failed: ${reason}${advice}`, { cause: error });
 }
