@@ -1,5 +1,8 @@
 import { afterAll, beforeAll } from 'vitest';
-import { BLOB, type Row, testRows } from '../support/api-table.ts';
+import { NO_BLOB, notAllowed } from '../support/api-expectations.ts';
+import { BLOB } from '../support/api-scenes.ts';
+import { type Row, testRows } from '../support/api-table.ts';
+import { digestOf } from '../support/sample-content.ts';
 import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
@@ -10,6 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => fixture?.close());
 
+const HEX = digestOf(BLOB).slice('sha256:'.length);
 const PATH = '/v2/REPO/blobs/BLOB';
 const GET = { request: `GET ${PATH}`, given: 'a blob' } as const;
 const HEADERS = {
@@ -30,8 +34,16 @@ const WHOLE: Row[] = [
   },
   {
     ...GET,
-    note: 'with Accept-Encoding',
+    note: 'never compressed',
     headers: { 'Accept-Encoding': 'gzip, br' },
+    status: 200,
+    answer: HEADERS,
+    content: BLOB,
+  },
+  {
+    request: `GET ${PATH.replace('BLOB', `sha256%3A${HEX}`)}`,
+    given: 'a blob',
+    note: 'its digest percent-encoded',
     status: 200,
     answer: HEADERS,
     content: BLOB,
@@ -43,9 +55,36 @@ const WHOLE: Row[] = [
     answer: { 'content-length': '0', 'docker-content-digest': 'EMPTY' },
     content: '',
   },
-  { request: 'GET /v2/REPO/blobs/ABSENT', given: 'a blob', status: 404, code: 'BLOB_UNKNOWN' },
-  { request: `GET ${PATH}`, status: 404, code: 'BLOB_UNKNOWN' },
-  { request: `GET ${PATH}`, given: 'a blob in OTHER', status: 404, code: 'BLOB_UNKNOWN' },
+];
+
+const UNKNOWN: Row[] = [
+  {
+    request: 'GET /v2/REPO/blobs/ABSENT',
+    given: 'a blob',
+    ...NO_BLOB,
+    detail: { Digest: 'ABSENT' },
+  },
+  { request: `GET ${PATH}`, note: 'no such repository', ...NO_BLOB },
+  { request: `GET ${PATH}`, given: 'a blob in OTHER', note: 'readable there alone', ...NO_BLOB },
+  {
+    request: `GET ${PATH}`,
+    given: 'an upload of 5 bytes',
+    note: 'not finished yet',
+    ...NO_BLOB,
+  },
+  {
+    request: 'GET /v2/REPO/blobs/ABSENT',
+    given: 'a blob',
+    note: 'a Range is no reason for 416',
+    headers: { Range: 'bytes=99-' },
+    ...NO_BLOB,
+  },
+  {
+    request: `GET /v2/REPO/blobs/IMAGE`,
+    given: 'an image',
+    note: 'a manifest is no blob',
+    ...NO_BLOB,
+  },
 ];
 
 function part(range: string, from: number, to: number): Row {
@@ -78,10 +117,37 @@ const RANGES: Row[] = [
       note: range,
       status: 416,
       code: 'UNSUPPORTED',
+      says: /outside of the blob, which has 11 bytes/,
       answer: { 'content-range': 'bytes */11' },
     }),
   ),
-  ...['bytes=5-2', 'bytes=x', 'bytes=-', 'lines=0-1', 'bytes=0-1,x'].map(
+  {
+    request: 'GET /v2/REPO/blobs/EMPTY',
+    given: 'an empty blob',
+    headers: { Range: 'bytes=0-0' },
+    note: 'bytes=0-0 of nothing',
+    status: 416,
+    code: 'UNSUPPORTED',
+    says: /outside of the blob, which has 0 bytes/,
+    answer: { 'content-range': 'bytes */0' },
+  },
+  {
+    request: 'GET /v2/REPO/blobs/EMPTY',
+    given: 'an empty blob',
+    headers: { Range: 'bytes=-5' },
+    note: 'the last 5 of nothing',
+    status: 200,
+    content: '',
+  },
+  {
+    request: `HEAD ${PATH}`,
+    given: 'a blob',
+    headers: { Range: 'bytes=0-1' },
+    note: 'HEAD knows no Range',
+    status: 200,
+    answer: { 'content-length': '11', 'content-range': undefined },
+  },
+  ...['bytes=5-2', 'bytes=x', 'bytes=-', 'lines=0-1', 'bytes=0-1,x', 'bytes=0-1,3-4'].map(
     (range): Row => ({
       request: GET.request,
       given: GET.given,
@@ -117,13 +183,22 @@ const CONDITIONS: Row[] = [
   },
 ];
 
-const METHODS: Row[] = ['DELETE', 'PUT', 'POST', 'PATCH', 'OPTIONS'].map((method) => ({
-  request: `${method} ${PATH}`,
-  given: 'a blob',
-  status: 405,
-  code: 'UNSUPPORTED',
-  answer: { allow: 'GET, HEAD' },
-  after: [{ request: `GET ${PATH}`, status: 200, content: BLOB }],
-}));
+const METHODS: Row[] = ['DELETE', 'PUT', 'POST', 'PATCH', 'OPTIONS'].flatMap((method): Row[] => {
+  const says = method === 'DELETE' ? /^blobs are never deleted by clients/ : undefined;
+  const row = { request: `${method} ${PATH}`, ...notAllowed('GET, HEAD', says) };
+  return [
+    { ...row, given: 'a blob', after: [{ request: `GET ${PATH}`, status: 200, content: BLOB }] },
+    { ...row, note: 'whether it is there or not' },
+  ];
+});
 
-testRows([...WHOLE, ...RANGES, ...CONDITIONS, ...METHODS], () => fixture.registry.api);
+testRows(
+  {
+    'end-2: GET, HEAD /v2/NAME/blobs/DIGEST is the bytes, never compressed': WHOLE,
+    'end-2: 404 for what this repository does not have': UNKNOWN,
+    'end-2: one Range is 206 with Content-Range, 416 past the end, else ignored': RANGES,
+    'end-2: by digest, with an ETag, for ever': CONDITIONS,
+    'end-10: a blob is never deleted; 405 carries Allow': METHODS,
+  },
+  () => fixture,
+);

@@ -1,31 +1,31 @@
 import { afterAll, beforeAll } from 'vitest';
-import { IMAGE, image, type Row, testRows } from '../support/api-table.ts';
+import { NO_MANIFEST, notAllowed } from '../support/api-expectations.ts';
+import {
+  IMAGE,
+  INDEX_TYPE as INDEX,
+  image,
+  index,
+  OCI_TYPE as OCI,
+} from '../support/api-scenes.ts';
+import { type Row, testRows } from '../support/api-table.ts';
 import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
 
 beforeAll(async () => {
-  fixture = await openFixture({ MANIFEST_MAX_BYTES: '4096' });
+  fixture = await openFixture();
 });
 
 afterAll(() => fixture?.close());
 
 const PUT = 'PUT /v2/REPO/manifests/';
 const GET = 'GET /v2/REPO/manifests/';
-const OCI = 'application/vnd.oci.image.manifest.v1+json';
-const INDEX = 'application/vnd.oci.image.index.v1+json';
 const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
 const DOCKER = 'application/vnd.docker.distribution.manifest.v2+json';
 const LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
-const IS_NOT_STORED = { request: `${GET}v1`, status: 404, code: 'MANIFEST_UNKNOWN' };
 
 function type(mediaType: string) {
   return { 'Content-Type': mediaType };
-}
-
-function list(mediaType: string, child: string, childType = OCI): string {
-  const manifests = [{ mediaType: childType, digest: child, size: 11 }];
-  return JSON.stringify({ schemaVersion: 2, mediaType, manifests });
 }
 
 /** Stored by tag and by digest, and given back byte by byte. */
@@ -69,14 +69,15 @@ const FOREIGN = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip';
 const NONDISTRIBUTABLE = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
 const LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
+const NO_BYTES = { mediaType: 'application/vnd.oci.empty.v1+json', digest: 'EMPTY', size: 0 };
+const DATA = { mediaType: 'a/b', digest: 'BLOB', size: 11, data: 'aGVsbG8gd29ybGQ=' };
+
 const KINDS: Row[] = [
   ...stored(OCI, image('BLOB', 'BLOB', { annotations: { a: 'b' } }), 'an OCI image'),
   ...stored(DOCKER, DOCKER_IMAGE, 'a Docker image'),
-  ...stored(INDEX, list(INDEX, 'IMAGE'), 'an index'),
-  ...stored(LIST, list(LIST, 'IMAGE', DOCKER), 'a Docker list'),
+  ...stored(INDEX, index('IMAGE'), 'an index'),
+  ...stored(LIST, index('IMAGE', DOCKER, LIST), 'a Docker list'),
   ...stored(INDEX, JSON.stringify({ schemaVersion: 2, manifests: [] }), 'an empty index'),
-  ...stored(INDEX, list(INDEX, 'BLOB', LAYER), 'an index of layers, as build caches'),
-  ...stored(INDEX, list(INDEX, 'BLOB', 'a/b'), 'an index of what nobody knows'),
   ...stored(
     ARTIFACT,
     JSON.stringify({
@@ -90,192 +91,127 @@ const KINDS: Row[] = [
   ...stored(OCI, image('BLOB', 'BLOB', { unknown: { ünïcode: '💡' } }), 'with unknown fields'),
   ...stored(OCI, image('BLOB', 'ABSENT').replace(LAYER, FOREIGN), 'with a foreign layer'),
   ...stored(OCI, image('BLOB', 'ABSENT').replace(LAYER, NONDISTRIBUTABLE), 'non-distributable'),
+  ...stored(OCI, image('BLOB', 'BLOB', { config: DATA }), 'with data in a descriptor'),
+  ...stored(OCI, image('BLOB', 'BLOB', { layers: [] }), 'without layers'),
+  ...stored(OCI, image('BLOB', 'BLOB', { layers: null }), 'with layers null, as Go writes it'),
+  ...stored(OCI, image('BLOB', 'BLOB', { urls: ['x'], platform: {}, history: [1] }), 'with more'),
   ...stored(OCI, `${IMAGE} `, 'Content-Type with parameters', type(`${OCI}; charset=utf-8`)),
   ...stored(OCI, `${IMAGE}  `, 'Content-Type application/json', type('application/json')),
   ...stored(OCI, `${IMAGE}   `, 'without Content-Type', {}),
 ];
 
-const REFUSED: Row[] = [
-  ['not JSON', 'hello', OCI],
-  ['broken JSON', '{"schemaVersion":2', OCI],
-  ['an array', '[]', OCI],
-  ['null', 'null', OCI],
-  ['nothing', '', OCI],
-  ['of schema 1', '{"schemaVersion":1}', 'application/vnd.docker.distribution.manifest.v1+json'],
-  ['of another type than announced', IMAGE, DOCKER],
-  ['of an unknown type', '{"schemaVersion":2}', 'application/x-unknown'],
-  ['without layers', '{"schemaVersion":2,"config":{}}', OCI],
-  ['without schemaVersion', IMAGE.replace('"schemaVersion":2,', ''), OCI],
-  ['with a malformed digest', image('sha256:123'), OCI],
-  ['with a negative size', IMAGE.replace('"size":11', '"size":-1'), OCI],
-  ['an index without manifests', '{"schemaVersion":2}', INDEX],
-].map(([note = '', body = '', mediaType = '']) => ({
-  request: `${PUT}v1`,
-  given: 'a blob',
-  note,
-  headers: type(mediaType),
-  body,
-  status: 400,
-  code: 'MANIFEST_INVALID',
-  after: [IS_NOT_STORED],
-}));
-
-const MISSING: Row[] = [
-  ['a config that is missing', image('ABSENT', 'BLOB'), OCI],
-  ['a layer that is missing', image('BLOB', 'ABSENT'), OCI],
-  ['a blob as child', list(INDEX, 'BLOB'), INDEX],
-  ['a child that is missing', list(INDEX, 'ABSENT'), INDEX],
-  ['a layer in an index that is missing', list(INDEX, 'ABSENT', LAYER), INDEX],
-].map(([note = '', body = '', mediaType = '']) => ({
-  request: `${PUT}v1`,
-  given: 'a blob',
-  note,
-  headers: type(mediaType),
-  body,
-  status: 400,
-  code: 'MANIFEST_BLOB_UNKNOWN',
-  after: [IS_NOT_STORED],
-}));
-
-const BIG = image('BLOB', 'BLOB', { annotations: { filler: 'x'.repeat(4096) } });
-const SIZES: Row[] = [false, true].map((isChunked) => ({
-  request: `${PUT}v1`,
-  given: 'a blob',
-  note: `too large${isChunked ? ', chunked' : ''}`,
-  isChunked,
-  headers: type(OCI),
-  body: BIG,
-  status: 413,
-  code: 'SIZE_INVALID',
-  after: [IS_NOT_STORED],
-}));
-
-const DIGESTS: Row[] = [
+/** Indexes of indexes, blobs of zero bytes and blobs by sha512: what needs more than a blob and an image. */
+const FURTHER: Row[] = [
   {
-    request: `${PUT}SHA512_OF_BODY`,
-    given: 'a blob',
-    headers: type(OCI),
-    body: IMAGE,
+    request: `${PUT}top`,
+    given: 'an index',
+    note: 'a nested index',
+    headers: type(INDEX),
+    body: index('INDEX', INDEX),
     status: 201,
-    answer: { 'docker-content-digest': 'SHA512_OF_BODY' },
-    after: [
-      { request: `${GET}SHA512_OF_BODY`, body: IMAGE, status: 200, content: IMAGE },
-      { request: `${GET}SHA256_OF_BODY`, body: IMAGE, status: 404, code: 'MANIFEST_UNKNOWN' },
-    ],
+    after: [{ request: `${GET}top`, status: 200, content: index('INDEX', INDEX) }],
   },
   {
-    request: `${PUT}ABSENT`,
-    given: 'a blob',
+    request: `${PUT}v1`,
+    given: 'an empty blob',
+    note: 'of zero bytes',
     headers: type(OCI),
-    body: IMAGE,
-    status: 400,
-    code: 'DIGEST_INVALID',
-    after: [{ request: `${GET}ABSENT`, status: 404, code: 'MANIFEST_UNKNOWN' }],
+    body: JSON.stringify({ schemaVersion: 2, config: NO_BYTES, layers: [NO_BYTES] }),
+    status: 201,
+  },
+  {
+    request: `${PUT}v1`,
+    note: 'with a sha512 layer',
+    before: [
+      {
+        request: 'POST /v2/REPO/blobs/uploads/?digest=BLOB512',
+        body: 'hello world',
+        status: 201,
+      },
+    ],
+    headers: type(OCI),
+    body: image('BLOB512'),
+    status: 201,
+    after: [{ request: `${GET}v1`, status: 200, content: image('BLOB512') }],
   },
 ];
 
-/** Each has 128 characters, and eleven more in its line. */
-function longTags(count: number): string {
-  return Array.from({ length: count }, (_, n) => `tag=${String(n).padEnd(128, 'x')}`).join('&');
-}
-
-const TAGS: Row[] = [
+const SUBJECT = { mediaType: OCI, digest: 'ABSENT', size: 11 };
+const SUBJECTS: Row[] = [
   {
-    request: `${PUT}SHA256_OF_BODY?tag=a&tag=b`,
+    request: `${PUT}v1`,
     given: 'a blob',
+    note: 'a subject that is not there yet',
     headers: type(OCI),
-    body: IMAGE,
+    body: image('BLOB', 'BLOB', { subject: SUBJECT }),
     status: 201,
-    answer: { 'oci-tag': 'a, b' },
-    after: [
-      { request: `${GET}a`, status: 200, content: IMAGE },
-      { request: `${GET}b`, status: 200, content: IMAGE },
-    ],
+    answer: { 'oci-subject': 'ABSENT' },
   },
   {
-    request: `${PUT}SHA256_OF_BODY?tag=a&tag=v1`,
+    request: `${PUT}v2`,
     given: 'an image',
-    note: 'all or nothing',
-    headers: type(OCI),
-    body: `${IMAGE} `,
-    status: 409,
-    code: 'TAG_INVALID',
-    after: [
-      { request: `${GET}a`, status: 404, code: 'MANIFEST_UNKNOWN' },
-      { request: `${GET}v1`, status: 200, content: IMAGE },
-      { request: `${GET}SHA256_OF_BODY`, body: `${IMAGE} `, status: 404, code: 'MANIFEST_UNKNOWN' },
-    ],
-  },
-  {
-    request: `${PUT}SHA256_OF_BODY?${longTags(57)}`,
-    given: 'a blob',
-    headers: type(OCI),
-    body: IMAGE,
+    note: 'a subject that is there, of an index',
+    headers: type(INDEX),
+    body: JSON.stringify({
+      ...JSON.parse(index('IMAGE')),
+      subject: { ...SUBJECT, digest: 'IMAGE' },
+    }),
     status: 201,
+    answer: { 'oci-subject': 'IMAGE' },
   },
-  {
-    request: `${PUT}SHA256_OF_BODY?${longTags(58)}`,
-    given: 'a blob',
-    note: 'more than fit into the headers of the answer',
-    headers: type(OCI),
-    body: IMAGE,
-    status: 414,
-    code: 'SIZE_INVALID',
-    after: [
-      { request: `${GET}SHA256_OF_BODY`, body: IMAGE, status: 404, code: 'MANIFEST_UNKNOWN' },
-    ],
-  },
-  ...['-a', '.a', 'a%20b', 'a'.repeat(129), 'ü', '%00', '%zz'].flatMap((tag): Row[] => [
-    {
-      request: `${PUT}SHA256_OF_BODY?tag=${encodeURI(tag)}&tag=ok`.replaceAll('%25', '%'),
-      given: 'a blob',
-      headers: type(OCI),
-      body: IMAGE,
-      status: 400,
-      code: 'TAG_INVALID',
-      after: [{ request: `${GET}ok`, status: 404, code: 'MANIFEST_UNKNOWN' }],
-    },
-  ]),
-  ...['-a', '.a', 'a%20b', 'a'.repeat(129), '%00'].flatMap((tag): Row[] => [
-    { request: `${GET}${tag}`, given: 'an image', status: 404, code: 'MANIFEST_UNKNOWN' },
-    {
-      request: `${PUT}${tag}`,
-      given: 'a blob',
-      headers: type(OCI),
-      body: IMAGE,
-      status: 400,
-      code: 'TAG_INVALID',
-    },
-  ]),
 ];
 
+const AS_PUSHED = {
+  'content-type': OCI,
+  'docker-content-digest': 'IMAGE',
+  'content-encoding': undefined,
+};
 const READ: Row[] = [
-  { request: `${GET}v1`, given: 'an image', note: 'Accept */*', status: 200, content: IMAGE },
-  { request: `${GET}v1`, given: 'an image', headers: { Accept: 'text/html' }, status: 200 },
-  { request: `${GET}v2`, given: 'an image', status: 404, code: 'MANIFEST_UNKNOWN' },
-  { request: `${GET}ABSENT`, given: 'an image', status: 404, code: 'MANIFEST_UNKNOWN' },
-  { request: `${GET}v1`, status: 404, code: 'MANIFEST_UNKNOWN' },
-  {
+  { request: `${GET}v1`, note: 'without Accept', headers: {} },
+  ...['*/*', 'text/html', DOCKER, `${INDEX}, ${LIST}`].map((accept) => ({
     request: `${GET}v1`,
+    note: `Accept ${accept}`,
+    headers: { Accept: accept },
+  })),
+  { request: `${GET}v1`, note: 'never compressed', headers: { 'Accept-Encoding': 'gzip, br' } },
+  { request: `${GET}IMAGE`, note: 'by digest', headers: {} },
+].map((row) => ({ ...row, given: 'an image', status: 200, answer: AS_PUSHED, content: IMAGE }));
+
+const UNKNOWN: Row[] = [
+  {
+    request: `${GET}v2`,
     given: 'an image',
-    headers: { 'If-None-Match': '"IMAGE"' },
-    status: 304,
-    answer: { etag: '"IMAGE"', 'docker-content-digest': 'IMAGE' },
-    content: '',
+    ...NO_MANIFEST,
+    detail: { name: 'REPO', reference: 'v2' },
   },
-  ...['v1', 'IMAGE'].map(
+  { request: `${GET}ABSENT`, given: 'an image', ...NO_MANIFEST },
+  { request: `${GET}BLOB`, given: 'a blob', note: 'a blob is no manifest', ...NO_MANIFEST },
+  { request: `${GET}v1`, note: 'no such repository', ...NO_MANIFEST },
+  { request: `${GET}IMAGE`, given: 'an image in OTHER', ...NO_MANIFEST },
+];
+
+const METHODS: Row[] = ['DELETE', 'POST', 'PATCH', 'OPTIONS'].flatMap((method) =>
+  ['v1', 'v2', 'IMAGE', 'ABSENT'].map(
     (reference): Row => ({
-      request: `DELETE /v2/REPO/manifests/${reference}`,
+      request: `${method} /v2/REPO/manifests/${reference}`,
       given: 'an image',
-      status: 405,
-      code: 'UNSUPPORTED',
-      answer: { allow: 'GET, HEAD, PUT' },
+      ...notAllowed(
+        'GET, HEAD, PUT',
+        method === 'DELETE' ? /^manifests and tags are never deleted/ : undefined,
+      ),
       after: [{ request: `${GET}v1`, status: 200, content: IMAGE }],
     }),
   ),
-];
+);
 
 testRows(
-  [...KINDS, ...REFUSED, ...MISSING, ...SIZES, ...DIGESTS, ...TAGS, ...READ],
-  () => fixture.registry.api,
+  {
+    'end-7a: PUT /v2/NAME/manifests/REFERENCE keeps the bytes; end-3: GET gives them back': KINDS,
+    'end-7a: indexes may be nested, blobs empty, digests sha512': FURTHER,
+    'end-7a: a push with subject is answered by OCI-Subject': SUBJECTS,
+    'end-3: GET, HEAD /v2/NAME/manifests/REFERENCE, whatever Accept says': READ,
+    'end-3: 404 for what this repository does not have': UNKNOWN,
+    'end-9: a manifest or tag is never deleted; 405 carries Allow': METHODS,
+  },
+  () => fixture,
 );

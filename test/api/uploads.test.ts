@@ -1,5 +1,20 @@
 import { afterAll, beforeAll } from 'vitest';
-import { BLOB, type Row, testRows } from '../support/api-table.ts';
+import {
+  CREATED,
+  goesOn,
+  IS_GONE,
+  IS_NOT_STORED,
+  IS_STORED,
+  MALFORMED_DIGEST,
+  MISSING_DIGEST,
+  NO_REPOSITORY,
+  NO_UPLOAD,
+  notAllowed,
+  UPLOAD,
+  WRONG_DIGEST,
+} from '../support/api-expectations.ts';
+import { BLOB, UPLOADS } from '../support/api-scenes.ts';
+import { type Expectation, type Row, testRows } from '../support/api-table.ts';
 import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
@@ -10,34 +25,45 @@ beforeAll(async () => {
 
 afterAll(() => fixture?.close());
 
-const UPLOADS = '/v2/REPO/blobs/uploads/';
-const UPLOAD = '/v2/REPO/blobs/uploads/UPLOAD';
 const LOCATION = /^\/v2\/team\/artifact-\d+\/blobs\/uploads\/[0-9a-f-]{36}$/;
-const CREATED = { location: '/v2/REPO/blobs/BLOB', 'docker-content-digest': 'BLOB' };
-const IS_STORED = { request: 'GET /v2/REPO/blobs/BLOB', status: 200, content: BLOB };
-const IS_NOT_STORED = { request: 'GET /v2/REPO/blobs/BLOB', status: 404, code: 'BLOB_UNKNOWN' };
-const IS_GONE = { request: `GET ${UPLOAD}`, status: 404, code: 'BLOB_UPLOAD_UNKNOWN' };
-
-/** The upload has so many bytes, and can be completed. */
-function goesOn(offset: number) {
-  const rest = BLOB.slice(offset);
-  const range = { range: `0-${Math.max(0, offset - 1)}`, location: UPLOAD };
-  return [
-    { request: `GET ${UPLOAD}`, status: 204, answer: range },
-    { request: `PUT ${UPLOAD}?digest=BLOB`, body: rest, status: 201, answer: CREATED },
-    IS_STORED,
-  ];
-}
+const SESSION = {
+  status: 202,
+  answer: { location: LOCATION, range: '0-0', 'docker-upload-uuid': /^[0-9a-f-]{36}$/ },
+};
+const IS_STORED_AS_512: Expectation = {
+  request: 'GET /v2/REPO/blobs/BLOB512',
+  status: 200,
+  answer: { 'docker-content-digest': 'BLOB512' },
+  content: BLOB,
+};
 
 const START: Row[] = [
+  { request: `POST ${UPLOADS}`, ...SESSION },
+  { request: 'POST /v2/REPO/blobs/uploads', note: 'without the slash', ...SESSION },
   {
     request: `POST ${UPLOADS}`,
-    status: 202,
-    answer: { location: LOCATION, range: '0-0', 'docker-upload-uuid': /^[0-9a-f-]{36}$/ },
+    note: 'a body that no digest announces is not taken',
+    body: BLOB,
+    ...SESSION,
   },
-  { request: 'POST /v2/REPO/blobs/uploads', status: 202, answer: { location: LOCATION } },
-  { request: `POST ${UPLOADS}?digest-algorithm=sha512`, status: 202, answer: { range: '0-0' } },
-  { request: `POST ${UPLOADS}?digest-algorithm=md5`, status: 400, code: 'DIGEST_INVALID' },
+  {
+    request: `POST ${UPLOADS}`,
+    note: 'crane sends a Content-Type',
+    headers: { 'Content-Type': 'application/json' },
+    ...SESSION,
+  },
+  {
+    request: `POST ${UPLOADS}`,
+    note: 'an upload alone makes no repository',
+    ...SESSION,
+    after: [{ request: 'GET /v2/REPO/tags/list', ...NO_REPOSITORY }],
+  },
+  ...['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'].map(
+    (method): Row => ({ request: `${method} ${UPLOADS}`, ...notAllowed('POST') }),
+  ),
+];
+
+const WHOLE: Row[] = [
   {
     request: `POST ${UPLOADS}?digest=BLOB`,
     body: BLOB,
@@ -54,117 +80,203 @@ const START: Row[] = [
     after: [IS_STORED],
   },
   {
+    request: `POST ${UPLOADS}?digest=EMPTY`,
+    note: 'zero bytes',
+    status: 201,
+    answer: { 'docker-content-digest': 'EMPTY' },
+    after: [{ request: 'GET /v2/REPO/blobs/EMPTY', status: 200, content: '' }],
+  },
+  {
     request: `POST ${UPLOADS}?digest=BLOB512`,
     body: BLOB,
     status: 201,
-    after: [{ request: 'GET /v2/REPO/blobs/BLOB512', status: 200, content: BLOB }],
+    after: [IS_STORED_AS_512],
   },
   {
     request: `POST ${UPLOADS}?digest=BLOB`,
-    note: 'with other bytes',
-    body: 'hello',
-    status: 400,
-    code: 'DIGEST_INVALID',
-    after: [IS_NOT_STORED],
+    given: 'a blob',
+    note: 'again',
+    body: BLOB,
+    status: 201,
+    answer: CREATED,
+    after: [IS_STORED],
   },
-  { request: `POST ${UPLOADS}?digest=`, body: BLOB, status: 400, code: 'DIGEST_INVALID' },
-  { request: `GET ${UPLOADS}`, status: 405, code: 'UNSUPPORTED', answer: { allow: 'POST' } },
-  { request: `DELETE ${UPLOADS}`, status: 405, code: 'UNSUPPORTED', answer: { allow: 'POST' } },
+  ...['hello', `${BLOB}!`, ''].map(
+    (body): Row => ({
+      request: `POST ${UPLOADS}?digest=BLOB`,
+      note: `with the bytes "${body}"`,
+      body,
+      ...WRONG_DIGEST,
+      after: [IS_NOT_STORED],
+    }),
+  ),
+  { request: `POST ${UPLOADS}?digest=`, body: BLOB, ...MISSING_DIGEST },
+  {
+    request: `POST ${UPLOADS}?digest=BLOB`,
+    note: 'a committed blob makes the repository',
+    body: BLOB,
+    status: 201,
+    after: [
+      {
+        request: 'GET /v2/REPO/tags/list',
+        status: 200,
+        content: { name: 'REPO', tags: [] },
+      },
+    ],
+  },
 ];
 
+const ALGORITHM: Row[] = [
+  ...['sha256', 'sha512'].map(
+    (name): Row => ({ request: `POST ${UPLOADS}?digest-algorithm=${name}`, ...SESSION }),
+  ),
+  {
+    request: `POST ${UPLOADS}?digest-algorithm=sha512&digest=BLOB512`,
+    body: BLOB,
+    status: 201,
+    after: [IS_STORED_AS_512],
+  },
+  ...['md5', 'SHA256', 'sha384', '', 'sha256%00'].map(
+    (name): Row => ({
+      request: `POST ${UPLOADS}?digest-algorithm=${name}`,
+      status: 400,
+      code: 'DIGEST_INVALID',
+      says: /^unsupported digest-algorithm: use sha256 or sha512$/,
+    }),
+  ),
+];
+
+const given = 'a blob in OTHER';
 const MOUNT: Row[] = [
   {
     request: `POST ${UPLOADS}?mount=BLOB&from=OTHER`,
-    given: 'a blob in OTHER',
+    given,
     status: 201,
     answer: CREATED,
     after: [IS_STORED],
   },
   {
     request: `POST ${UPLOADS}?from=OTHER&mount=BLOB&origin=x`,
-    given: 'a blob in OTHER',
+    given,
+    note: 'as crane asks',
     status: 201,
   },
-  { request: `POST ${UPLOADS}?mount=BLOB&from=OTHER`, status: 202, answer: { location: LOCATION } },
-  { request: `POST ${UPLOADS}?mount=BLOB`, given: 'a blob in OTHER', status: 202 },
-  { request: `POST ${UPLOADS}?mount=BLOB&from=`, given: 'a blob in OTHER', status: 202 },
-  { request: `POST ${UPLOADS}?mount=BLOB&from=No_Name`, given: 'a blob in OTHER', status: 202 },
-  { request: `POST ${UPLOADS}?mount=ABSENT&from=OTHER`, given: 'a blob in OTHER', status: 202 },
-  { request: `POST ${UPLOADS}?mount=sha256:1&from=OTHER`, status: 400, code: 'DIGEST_INVALID' },
+  {
+    request: `POST ${UPLOADS}?mount=BLOB&from=REPO`,
+    given: 'a blob',
+    note: 'from itself',
+    status: 201,
+    after: [IS_STORED],
+  },
+  { request: `POST ${UPLOADS}?mount=BLOB&from=OTHER`, note: 'OTHER lacks it', ...SESSION },
+  { request: `POST ${UPLOADS}?mount=BLOB`, given, ...SESSION, after: [IS_NOT_STORED] },
+  { request: `POST ${UPLOADS}?mount=BLOB&from=`, given, ...SESSION },
+  { request: `POST ${UPLOADS}?mount=BLOB&from=No_Name`, given, ...SESSION },
+  { request: `POST ${UPLOADS}?mount=BLOB&from=one`, given, ...SESSION },
+  { request: `POST ${UPLOADS}?mount=BLOB&from=un/known`, given, ...SESSION },
+  { request: `POST ${UPLOADS}?mount=ABSENT&from=OTHER`, given, ...SESSION },
+  { request: `POST ${UPLOADS}?from=OTHER`, given, ...SESSION },
+  {
+    request: `POST ${UPLOADS}?mount=BLOB&from=OTHER&digest=BLOB`,
+    note: 'OTHER lacks it, and the whole blob is in the body',
+    body: BLOB,
+    status: 201,
+    after: [IS_STORED],
+  },
+  { request: `POST ${UPLOADS}?mount=sha256:1&from=OTHER`, ...MALFORMED_DIGEST },
 ];
 
-const STATUS_AND_CANCEL: Row[] = [
+const STATUS: Row[] = [
   {
     request: `GET ${UPLOAD}`,
     given: 'an upload',
     status: 204,
-    answer: { location: UPLOAD, range: '0-0' },
+    answer: { location: UPLOAD, range: '0-0', 'docker-upload-uuid': 'UPLOAD' },
+    content: '',
   },
   {
     request: `GET ${UPLOAD}`,
     given: 'an upload of 5 bytes',
     status: 204,
-    answer: { range: '0-4' },
+    answer: { location: UPLOAD, range: '0-4' },
+    content: '',
   },
-  {
-    request: `GET ${UPLOAD}`,
-    given: 'a finished upload',
-    status: 404,
-    code: 'BLOB_UPLOAD_UNKNOWN',
-  },
-  {
-    request: `DELETE ${UPLOAD}`,
-    given: 'an upload of 5 bytes',
-    status: 204,
-    after: [IS_GONE, { request: `DELETE ${UPLOAD}`, status: 404, code: 'BLOB_UPLOAD_UNKNOWN' }],
-  },
-  {
-    request: `DELETE ${UPLOAD}`,
-    given: 'a finished upload',
-    status: 404,
-    code: 'BLOB_UPLOAD_UNKNOWN',
-    after: [IS_STORED],
-  },
+  { request: `GET ${UPLOAD}`, given: 'a finished upload', ...NO_UPLOAD },
   {
     request: `POST ${UPLOAD}`,
     given: 'an upload',
-    status: 405,
-    code: 'UNSUPPORTED',
-    answer: { allow: 'GET, HEAD, PATCH, PUT, DELETE' },
+    ...notAllowed('GET, HEAD, PATCH, PUT, DELETE'),
+    after: goesOn(0),
   },
 ];
 
-/** Ids that name no upload of REPO. */
-const FOREIGN: Row[] = [
+const CANCEL: Row[] = [
+  {
+    request: `DELETE ${UPLOAD}`,
+    given: 'an upload of 5 bytes',
+    status: 204,
+    after: [
+      IS_GONE,
+      { request: `DELETE ${UPLOAD}`, ...NO_UPLOAD },
+      { request: `PATCH ${UPLOAD}`, body: 'x', ...NO_UPLOAD },
+      { request: `PUT ${UPLOAD}?digest=BLOB`, body: BLOB, ...NO_UPLOAD },
+      IS_NOT_STORED,
+    ],
+  },
+  { request: `DELETE ${UPLOAD}`, given: 'a finished upload', ...NO_UPLOAD, after: [IS_STORED] },
+];
+
+/** Every request to an upload, with a body where it may have one. */
+function eachMethod(path: string, body: string): Pick<Row, 'request' | 'body'>[] {
+  return [
+    { request: `GET ${path}` },
+    { request: `PATCH ${path}`, body },
+    { request: `PUT ${path}?digest=BLOB`, body },
+    { request: `DELETE ${path}` },
+  ];
+}
+
+const UNKNOWN: Row[] = [
   'foreign',
   '00000000-0000-4000-8000-000000000000',
   'UPLOADx',
   '%00',
   "'%20or%201=1",
 ].flatMap((id) =>
-  ['GET', 'PATCH', 'PUT', 'DELETE'].map(
-    (method): Row => ({
-      request: `${method} ${UPLOADS}${id}${method === 'PUT' ? '?digest=BLOB' : ''}`,
-      given: 'an upload',
-      body: method === 'PATCH' ? BLOB : '',
-      status: 404,
-      code: 'BLOB_UPLOAD_UNKNOWN',
-      after: goesOn(0),
-    }),
+  eachMethod(UPLOADS + id, BLOB).map(
+    (request): Row => ({ ...request, given: 'an upload', ...NO_UPLOAD, after: goesOn(0) }),
   ),
 );
 
-/** The upload is another repository's. */
-const ELSEWHERE: Row[] = ['GET', 'PATCH', 'PUT', 'DELETE'].map((method) => ({
-  request: `${method} /v2/OTHER/blobs/uploads/UPLOAD${method === 'PUT' ? '?digest=BLOB' : ''}`,
-  given: 'an upload of 5 bytes',
-  body: method === 'PATCH' || method === 'PUT' ? ' world' : '',
-  status: 404,
-  code: 'BLOB_UPLOAD_UNKNOWN',
-  after: goesOn(5),
-}));
+const EXPIRED: Row[] = eachMethod(UPLOAD, ' world').map(
+  (request): Row => ({
+    ...request,
+    given: 'an expired upload',
+    ...NO_UPLOAD,
+    after: [IS_GONE, IS_NOT_STORED],
+  }),
+);
+
+const ELSEWHERE: Row[] = eachMethod('/v2/OTHER/blobs/uploads/UPLOAD', ' world').map(
+  (request): Row => ({
+    ...request,
+    given: 'an upload of 5 bytes',
+    ...NO_UPLOAD,
+    after: goesOn(5),
+  }),
+);
 
 testRows(
-  [...START, ...MOUNT, ...STATUS_AND_CANCEL, ...FOREIGN, ...ELSEWHERE],
-  () => fixture.registry.api,
+  {
+    'end-4a: POST /v2/NAME/blobs/uploads/ starts an upload; its 202 has Range 0-0': START,
+    'end-4b: POST ?digest= takes a whole blob': WHOLE,
+    'end-4c: POST ?digest-algorithm= names the algorithm': ALGORITHM,
+    'end-11: POST ?mount=&from= mounts what OTHER links, else 202 and a session': MOUNT,
+    'end-13: GET LOCATION is the status of an upload, 0-0 when it is empty': STATUS,
+    'end-14: DELETE LOCATION cancels an upload': CANCEL,
+    'an unknown upload': UNKNOWN,
+    'an unfinished upload expires': EXPIRED,
+    'an upload is valid only under its repository': ELSEWHERE,
+  },
+  () => fixture,
 );

@@ -1,22 +1,32 @@
-import { expect, test } from 'vitest';
-import { errorCodeOf, type HttpAnswer, type HttpClient } from './http-client.ts';
-import { digestOf, expectStatus } from './sample-content.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  fill,
+  type Given,
+  newWords,
+  type Request,
+  type Stage,
+  send,
+  setScene,
+  type Words,
+  withBody,
+} from './api-scenes.ts';
+import type { HttpAnswer } from './http-client.ts';
 
 /*
  * A table of the API: each row is a request, what was there before, and the answer. Words in capital letters stand
  * for what differs between runs: REPO and OTHER (repositories of the row's own), BLOB (the digest of "hello world"),
- * BLOB512, UPLOAD (an id), IMAGE (the digest of a manifest), ABSENT (a digest of nothing that exists), SHA256_OF_BODY,
- * SHA512_OF_BODY (a GET sends no body: there it only says which digests are meant).
+ * BLOB512, EMPTY, UPLOAD (an id), IMAGE (the digest of a manifest), ABSENT (a digest of nothing that exists),
+ * SHA256_OF_BODY, SHA512_OF_BODY (a GET sends no body: there it only says which digests are meant).
  */
 
-export interface Expectation {
-  readonly request: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly isChunked?: boolean;
+export interface Expectation extends Request {
   readonly status: number;
   /** The code of the error body. */
   readonly code?: string;
+  /** What the sentence of the error says; each error has to have one that helps. */
+  readonly says?: RegExp;
+  /** The detail of the error. */
+  readonly detail?: object;
   /** Headers of the answer; undefined: it must not have it. */
   readonly answer?: Readonly<Record<string, string | RegExp | undefined>>;
   /** The body of the answer; an object: as JSON. */
@@ -27,78 +37,21 @@ export interface Row extends Expectation {
   readonly given?: Given;
   /** What makes the row differ from others with the same request. */
   readonly note?: string;
+  /** Further requests before and after the one that the row is about. */
+  readonly before?: readonly Expectation[];
   readonly after?: readonly Expectation[];
 }
 
-export type Given = keyof typeof SCENES;
-type Words = Record<string, string>;
+/** Rows by what promises them: an endpoint of the distribution spec, or a rule. */
+export type Table = Readonly<Record<string, readonly Row[]>>;
 
-export const BLOB = 'hello world';
-export const IMAGE = image('BLOB');
-const BLOB_DIGEST = digestOf(BLOB);
-const UPLOADS = '/v2/REPO/blobs/uploads/';
-
-/** The text of an image manifest, with words for its digests. */
-export function image(config: string, layer = config, extra: object = {}): string {
-  return JSON.stringify({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: config, size: 11 },
-    layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer, size: 11 }],
-    ...extra,
-  });
-}
-
-/** What can be there before a request; each makes it by requests, and adds words. */
-const SCENES = {
-  nothing: async () => {},
-  'a blob': async (api: HttpClient, words: Words) => {
-    const path = `${UPLOADS}?digest=BLOB`;
-    await expectStatus(send(api, words, { request: `POST ${path}`, body: BLOB }), 201);
-  },
-  'a blob in OTHER': async (api: HttpClient, words: Words) => {
-    const path = '/v2/OTHER/blobs/uploads/?digest=BLOB';
-    await expectStatus(send(api, words, { request: `POST ${path}`, body: BLOB }), 201);
-  },
-  'an empty blob': async (api: HttpClient, words: Words) => {
-    words['EMPTY'] = digestOf('');
-    await expectStatus(send(api, words, { request: `POST ${UPLOADS}?digest=EMPTY` }), 201);
-  },
-  'an upload': async (api: HttpClient, words: Words) => {
-    const answer = await expectStatus(send(api, words, { request: `POST ${UPLOADS}` }), 202);
-    words['UPLOAD'] = answer.headers['docker-upload-uuid'] ?? '';
-  },
-  'an upload of 5 bytes': async (api: HttpClient, words: Words) => {
-    await SCENES['an upload'](api, words);
-    await expectStatus(
-      send(api, words, {
-        request: `PATCH ${UPLOADS}UPLOAD`,
-        headers: { 'Content-Range': '0-4' },
-        body: 'hello',
-      }),
-      202,
-    );
-  },
-  'a finished upload': async (api: HttpClient, words: Words) => {
-    await SCENES['an upload'](api, words);
-    const request = `PUT ${UPLOADS}UPLOAD?digest=BLOB`;
-    await expectStatus(send(api, words, { request, body: BLOB }), 201);
-  },
-  'an image': async (api: HttpClient, words: Words) => {
-    await SCENES['a blob'](api, words);
-    words['IMAGE'] = digestOf(fill(IMAGE, words));
-    const request = 'PUT /v2/REPO/manifests/v1';
-    await expectStatus(send(api, words, { request, headers: OCI, body: IMAGE }), 201);
-  },
-} as const;
-
-const OCI = { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' };
-
-let rows = 0;
-
-/** A test for each row; `api` is asked for when it runs. */
-export function testRows(table: readonly Row[], api: () => HttpClient): void {
-  for (const row of table) test(titleOf(row), () => check(api(), row));
+/** A test for each row; `stage` is asked for when it runs. */
+export function testRows(table: Table, stage: () => Stage): void {
+  for (const [promise, rows] of Object.entries(table)) {
+    describe(promise, () => {
+      for (const row of rows) test(titleOf(row), () => check(stage(), row));
+    });
+  }
 }
 
 function titleOf({ request, given = 'nothing', note, status, code }: Row): string {
@@ -106,93 +59,69 @@ function titleOf({ request, given = 'nothing', note, status, code }: Row): strin
 }
 
 /** Runs a row, and its request as HEAD if it is a GET: HEAD is answered as GET, without a body. */
-export async function check(api: HttpClient, row: Row): Promise<void> {
-  rows += 1;
-  const words: Words = {
-    REPO: `team/artifact-${rows}`,
-    OTHER: `other/artifact-${rows}`,
-    BLOB: BLOB_DIGEST,
-    BLOB512: digestOf(BLOB, 'sha512'),
-    ABSENT: digestOf('absent'),
-  };
-  await SCENES[row.given ?? 'nothing'](api, words);
-  for (const expectation of [row, ...(row.after ?? [])]) {
-    await checkOne(api, words, expectation);
+export async function check(stage: Stage, row: Row): Promise<void> {
+  const words = newWords();
+  await setScene(row.given ?? 'nothing', stage, words);
+  for (const expectation of [...(row.before ?? []), row, ...(row.after ?? [])]) {
+    await checkOne(stage, words, expectation);
   }
 }
 
-async function checkOne(api: HttpClient, words: Words, expectation: Expectation): Promise<void> {
-  const answer = await send(api, words, expectation);
-  const { status, code, answer: headers = {}, content } = expectation;
+async function checkOne(stage: Stage, words: Words, expectation: Expectation): Promise<void> {
+  const answer = await send(stage, words, expectation);
+  const { status, request, answer: headers = {}, content } = expectation;
   const all = withBody(words, expectation.body);
   const shown = { status: answer.status, body: answer.body.toString().slice(0, 500) };
-  expect(shown, expectation.request).toMatchObject({ status });
+  expect(shown, request).toMatchObject({ status });
   expect(answer.headers['docker-distribution-api-version']).toBe('registry/2.0');
   for (const [name, wanted] of Object.entries(headers)) {
     const given = answer.headers[name];
     if (wanted instanceof RegExp) expect(given, name).toMatch(wanted);
     else expect(given, name).toBe(wanted === undefined ? undefined : fill(wanted, all));
   }
-  if (status >= 400) checkError(answer, code);
+  if (status >= 400) checkError(answer, expectation, all);
   if (typeof content === 'string') expect(answer.body.toString()).toBe(fill(content, words));
   else if (content) {
-    expect(JSON.parse(answer.body.toString())).toEqual(JSON.parse(fillJson(content, words)));
+    expect(JSON.parse(answer.body.toString())).toEqual(JSON.parse(fillJson(content, all)));
   }
-  if (expectation.request.startsWith('GET ')) await checkHead(api, words, expectation, answer);
+  if (request.startsWith('GET ')) await checkHead(stage, words, expectation, answer);
 }
 
-function checkError(answer: HttpAnswer, code: string | undefined): void {
+/** An error is what the distribution spec draws, and says what is wrong and what to do. */
+function checkError(answer: HttpAnswer, { request, code, says, detail }: Expectation, all: Words) {
   expect(answer.headers['content-type']).toBe('application/json');
-  expect(errorCodeOf(answer)).toBe(code);
   expect(answer.headers['cache-control']).toBe('no-store');
+  if (request.startsWith('HEAD ')) return;
+  if (!says) throw new Error(`${request}: the row doesn't tell what the error has to say`);
+  expect(JSON.parse(answer.body.toString())).toEqual({
+    errors: [
+      {
+        code,
+        message: expect.stringMatching(says),
+        ...(detail ? { detail: JSON.parse(fillJson(detail, all)) } : anyDetail(answer)),
+      },
+    ],
+  });
 }
 
-async function checkHead(api: HttpClient, words: Words, expectation: Expectation, got: HttpAnswer) {
+function anyDetail(answer: HttpAnswer): object {
+  return answer.body.includes('"detail"') ? { detail: expect.anything() } : {};
+}
+
+async function checkHead(stage: Stage, words: Words, expectation: Expectation, got: HttpAnswer) {
   // A Range is defined for GET alone (RFC 9110, section 14.2).
   if (expectation.headers?.['Range'] !== undefined) return;
   const request = expectation.request.replace(/^GET/, 'HEAD');
-  const head = await send(api, words, { ...expectation, request });
+  const head = await send(stage, words, { ...expectation, request });
   expect(head.body.length, request).toBe(0);
-  expect({ ...head, headers: comparable(head) }, request).toEqual({
-    ...got,
-    headers: comparable(got),
-    body: head.body,
-  });
+  expect(comparable(head), request).toEqual(comparable(got));
   // The sentence of an error may name the method.
   if (got.status === 200) expect(head.headers['content-length']).toBe(String(got.body.length));
 }
 
-function comparable({ headers }: HttpAnswer) {
+function comparable({ status, headers }: HttpAnswer) {
   const { date: _, 'x-request-id': __, 'content-length': ___, ...rest } = headers;
-  return rest;
-}
-
-function send(
-  api: HttpClient,
-  words: Words,
-  request: Omit<Expectation, 'status'>,
-): Promise<HttpAnswer> {
-  const { headers = {}, isChunked = false } = request;
-  const body = fill(request.body ?? '', words);
-  const all = withBody(words, request.body);
-  const [method = '', path = ''] = fill(request.request, all).split(' ');
-  const filled = Object.entries(headers).map(([name, value]) => [name, fill(value, words)]);
-  const isRead = method === 'GET' || method === 'HEAD';
-  return api.send(method, path, {
-    headers: Object.fromEntries(filled),
-    body: isRead ? '' : body,
-    isChunked,
-  });
-}
-
-/** The words of a request: those of its row, and the digests of its body. */
-function withBody(words: Words, text = ''): Words {
-  const body = fill(text, words);
-  return { ...words, SHA256_OF_BODY: digestOf(body), SHA512_OF_BODY: digestOf(body, 'sha512') };
-}
-
-function fill(text: string, words: Words): string {
-  return text.replace(/[A-Z][A-Z0-9_]+/g, (word) => words[word] ?? word);
+  return { status, headers: rest };
 }
 
 function fillJson(value: object, words: Words): string {

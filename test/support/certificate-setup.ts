@@ -5,23 +5,19 @@ import { run } from './process-runner.ts';
 import { TLS_FILES } from './way.ts';
 
 /** Once per run of a project with TLS: an authority of the run's own, and a certificate for loopback signed by it. */
-export async function setup(project: TestProject): Promise<void> {
-  const directory = directoryOf(project);
-  await mkdir(directory, { mode: 0o700 });
-  await makeCertificates(directory);
-}
-
-export async function teardown(project: TestProject): Promise<void> {
-  await rm(directoryOf(project), { recursive: true, force: true });
-}
-
-function directoryOf(project: TestProject): string {
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = project.config.env['TEST_TLS_DIRECTORY'];
   if (!directory) throw new Error('TEST_TLS_DIRECTORY is not set');
-  return directory;
+  await mkdir(directory, { mode: 0o700 });
+  const remove = () => rm(directory, { recursive: true, force: true });
+  await makeCertificates(directory).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
+  return remove;
 }
 
-export async function makeCertificates(directory: string): Promise<void> {
+async function makeCertificates(directory: string): Promise<void> {
   const openssl = (...args: string[]) => run('openssl', args, { cwd: directory });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const authority = ['-out', TLS_FILES.authority, '-keyout', 'authority-key.pem', '-days', '2'];
