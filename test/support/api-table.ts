@@ -19,6 +19,15 @@ import type { HttpAnswer } from './http-client.ts';
  * SHA256_OF_BODY, SHA512_OF_BODY (a GET sends no body: there it only says which digests are meant).
  */
 
+/** An error, as an answer tells it. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  /** What its sentence says. */
+  readonly says: RegExp;
+  readonly detail?: object;
+}
+
 export interface Expectation extends Request {
   readonly status: number;
   /** The code of the error body. */
@@ -87,20 +96,34 @@ async function checkOne(stage: Stage, words: Words, expectation: Expectation): P
   if (request.startsWith('GET ')) await checkHead(stage, words, expectation, answer);
 }
 
+function checkError(answer: HttpAnswer, expectation: Expectation, words: Words): void {
+  const { request, status, code, says, detail } = expectation;
+  if (!code || !says) throw new Error(`${request}: the row doesn't tell what the error has to say`);
+  const wanted = detail && JSON.parse(fillJson(detail, words));
+  const refusal = { status, code, says, ...(detail ? { detail: wanted } : {}) };
+  if (request.startsWith('HEAD ')) expect(answer.body.length).toBe(0);
+  else expectRefusal(answer, refusal);
+}
+
 /** An error is what the distribution spec draws, and says what is wrong and what to do. */
-function checkError(answer: HttpAnswer, { request, code, says, detail }: Expectation, all: Words) {
-  expect(answer.headers['content-type']).toBe('application/json');
-  expect(answer.headers['cache-control']).toBe('no-store');
-  if (request.startsWith('HEAD ')) return;
-  if (!says) throw new Error(`${request}: the row doesn't tell what the error has to say`);
-  expect(JSON.parse(answer.body.toString())).toEqual({
-    errors: [
-      {
-        code,
-        message: expect.stringMatching(says),
-        ...(detail ? { detail: JSON.parse(fillJson(detail, all)) } : anyDetail(answer)),
-      },
-    ],
+export function expectRefusal(answer: HttpAnswer, { status, code, says, detail }: Refusal): void {
+  const { headers, body } = answer;
+  expect({ status: answer.status, body: JSON.parse(body.toString()) }).toEqual({
+    status,
+    body: {
+      errors: [
+        {
+          code,
+          message: expect.stringMatching(says),
+          ...(detail ? { detail } : anyDetail(answer)),
+        },
+      ],
+    },
+  });
+  expect(headers).toMatchObject({
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'docker-distribution-api-version': 'registry/2.0',
   });
 }
 
