@@ -30,6 +30,8 @@ const SYSTEM_CODES = new Set([
   'EHOSTDOWN',
   'ENETDOWN',
   'EMFILE',
+  'EACCES',
+  'EPERM',
 ]);
 
 /** pg reports these without a code. */
