@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectRefusal } from '../support/api-table.ts';
 import type { HttpClient } from '../support/http-client.ts';
 import {
   expectStatus,
@@ -33,7 +34,26 @@ test('a manifest of 4 MiB is accepted, and one byte more is not', async () => {
   const { body } = await api.send('GET', `/v2/a/a/manifests/${largest.digest}`);
   expect(body.equals(largest.bytes)).toBe(true);
   const larger = filled(4 * 1024 * 1024 + 1);
-  await expectStatus(putManifest(api, 'a/a', larger.digest, larger), 413);
+  expectRefusal(await putManifest(api, 'a/a', larger.digest, larger), {
+    status: 413,
+    code: 'SIZE_INVALID',
+    says: /larger than the 4194304 bytes that are accepted: make it smaller, or ask the operator/,
+  });
+});
+
+const DEPTH = 1_000_000;
+test.each([
+  ['lists', '['.repeat(DEPTH) + ']'.repeat(DEPTH)],
+  ['lists that never close', '['.repeat(DEPTH)],
+  ['objects', '{"a":'.repeat(DEPTH / 2) + '1' + '}'.repeat(DEPTH / 2)],
+  ['annotations', `{"annotations":${'{"a":'.repeat(DEPTH / 2)}1${'}'.repeat(DEPTH / 2)}}`],
+  ['layers', `{"layers":${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}}`],
+])('deep JSON is refused: %s', async (_, text) => {
+  expectRefusal(await putManifest(api, 'a/a', 'deep', sampleOf(Buffer.from(text))), {
+    status: 400,
+    code: 'MANIFEST_INVALID',
+    says: /^manifest invalid: ./,
+  });
 });
 
 // PostgreSQL's text and jsonb can't hold every string that JSON and URLs can.

@@ -87,7 +87,10 @@ test.each(['HTTP_PORT', 'MGMT_HTTP_PORT'])('a %s that is in use is named', async
 
   const result = await runMain({ [setting]: String(address.port) });
 
-  await expectRefusal(result, new RegExp(`\\b${address.port}\\b`));
+  await expectRefusal(
+    result,
+    new RegExp(`can't listen on 127\\.0\\.0\\.1 port ${address.port}\\b`),
+  );
   expect(await processesBelow(storage())).toEqual([]);
 });
 

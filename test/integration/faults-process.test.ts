@@ -1,8 +1,9 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { errorCodeOf, HttpClient } from '../support/http-client.ts';
-import { startLimitedServer } from '../support/limited-server.ts';
+import { expectRefusal } from '../support/api-table.ts';
+import { HttpClient } from '../support/http-client.ts';
+import { runUnprivileged, startLimitedServer } from '../support/limited-server.ts';
 import { expectStatus, pushBlob, randomSample, startUpload } from '../support/sample-content.ts';
 import { useServers } from '../support/server-fixture.ts';
 import { createDatabase, makeStorage } from '../support/test-registry.ts';
@@ -30,8 +31,11 @@ test('a full disk: 507, nothing is left of the append, and the server goes on', 
       await api.send('PATCH', path, { body: bytes, isChunked: true }),
       await api.send('PUT', `${path}?digest=${digest}`, { body: bytes }),
     ]) {
-      expect(answer.status).toBe(507);
-      expect(errorCodeOf(answer)).toBe('UNAVAILABLE');
+      expectRefusal(answer, {
+        status: 507,
+        code: 'UNAVAILABLE',
+        says: /^the registry has no room left for blobs: tell its operator$/,
+      });
     }
     expect(await fixture.storage.keys()).toEqual(before);
     const status = await expectStatus(api.send('GET', path), 204);
@@ -48,7 +52,7 @@ test('a full disk: 507, nothing is left of the append, and the server goes on', 
 });
 
 /** A start that must fail: by exit code 1, and with sentences for people. */
-async function expectRefusal(environment: Record<string, string>, sentence: RegExp) {
+async function expectRefusalOfStart(environment: Record<string, string>, sentence: RegExp) {
   const error: unknown = await fixture.start(environment).catch((failure: unknown) => failure);
   const text = error instanceof Error ? error.message : 'it started';
   expect(text).toMatch(sentence);
@@ -59,16 +63,76 @@ async function expectRefusal(environment: Record<string, string>, sentence: RegE
 test('a directory that cannot be made is refused with a sentence', async () => {
   const file = `${fixture.storage.path}-file`;
   await writeFile(file, '');
-  await expectRefusal(
+  await expectRefusalOfStart(
     { STORAGE_DIRECTORY: join(file, 'layers') },
     /^pierone: the storage directory failed: ENOTDIR/m,
   );
-  await expectRefusal({ STORAGE_DIRECTORY: file }, /^pierone: the storage directory failed: E/m);
+  await expectRefusalOfStart(
+    { STORAGE_DIRECTORY: file },
+    /^pierone: the storage directory failed: E/m,
+  );
+});
+
+test('a directory that fails while the server runs: 503, the log says why, and it recovers', async () => {
+  const { server, api } = await fixture.start();
+  const { bytes, digest } = randomSample(1000);
+  const path = `/v2/faults/store/blobs/uploads/?digest=${digest}`;
+  const segments = join(fixture.storage.path, 'segments');
+  await rm(segments, { recursive: true });
+  await writeFile(segments, '');
+  const answer = await api.send('POST', path, { body: bytes });
+  expectRefusal(answer, {
+    status: 503,
+    code: 'UNAVAILABLE',
+    says: /^the store of blobs is unavailable: try again$/,
+  });
+  expect(answer.headers['retry-after']).toMatch(/^\d+$/);
+  expect(JSON.stringify(server.log)).toMatch(/the storage directory failed: ENOTDIR/);
+  await rm(segments);
+  await expectStatus(api.send('POST', path, { body: bytes }), 201);
+});
+
+/** Where nobody can write, root included. */
+const NOT_WRITABLE = '/sys/pierone';
+
+test('a directory that is not writable is refused with a sentence', async () => {
+  await expectRefusalOfStart(
+    { STORAGE_DIRECTORY: NOT_WRITABLE },
+    /^pierone: the storage directory failed: E\w+: .*; it must be writable for the user that the registry runs as$/m,
+  );
+});
+
+test('the same with an embedded PostgreSQL', async () => {
+  const { exitCode, stderr } = await runUnprivileged({ STORAGE_DIRECTORY: NOT_WRITABLE });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /^pierone: .* \(E\w+: .*'\/sys\/pierone'\)\. Correct that, or set STORAGE_DIRECTORY to another/,
+  );
+});
+
+test('a socket of PostgreSQL that may not be reached is refused with a sentence', async () => {
+  await mkdir(fixture.storage.path);
+  await chmod(fixture.storage.path, 0);
+  const host = encodeURIComponent(fixture.storage.path);
+  const { exitCode, stderr } = await runUnprivileged({
+    DATABASE_URL: `postgresql:///pierone?host=${host}&user=postgres`,
+  });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^pierone: PostgreSQL is unavailable: connect EACCES \S+$/m);
+});
+
+test.each([
+  ['HTTP_PORT', /can't listen on 127\.0\.0\.1 port \d+: it is in use, or not an address of this/],
+  ['MGMT_HTTP_PORT', /can't listen on 127\.0\.0\.1 port \d+ \(MGMT_HTTP_HOST, MGMT_HTTP_PORT\)/],
+])('a %s that is in use is refused with a sentence', async (setting, sentence) => {
+  const { server } = await fixture.start();
+  await expectRefusalOfStart({ [setting]: new URL(server.url).port }, sentence);
+  expect((await new HttpClient(server.url).send('GET', '/v2/')).status).toBe(200);
 });
 
 test('a directory that is a link to nowhere is refused with a sentence', async () => {
   await symlink(`${fixture.storage.path}-nowhere/deep`, fixture.storage.path);
-  await expectRefusal({}, /^pierone: .*storage directory/m);
+  await expectRefusalOfStart({}, /^pierone: .*storage directory/m);
 });
 
 test('an empty directory beside a database that names layers is refused: its volume is missing', async () => {
@@ -78,7 +142,10 @@ test('an empty directory beside a database that names layers is refused: its vol
   const empty = await makeStorage();
   await mkdir(empty.path);
   try {
-    await expectRefusal({ STORAGE_DIRECTORY: empty.path }, /^pierone: .*is its volume mounted/m);
+    await expectRefusalOfStart(
+      { STORAGE_DIRECTORY: empty.path },
+      /^pierone: .*is its volume mounted/m,
+    );
     expect(await empty.keys()).toEqual([]);
   } finally {
     await empty.remove();
@@ -90,15 +157,15 @@ test('a store that belongs to another registry is refused, and stays untouched',
   const { server, api } = await fixture.start();
   const sentence =
     /^pierone: The directory .* belongs to the registry [0-9a-f-]{36}, but .*STORAGE_DIRECTORY and DATABASE_URL/m;
-  await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
+  await expectRefusalOfStart({ DATABASE_URL: otherUrl }, sentence);
   const blob = randomSample(1000);
   await pushBlob(api, 'faults/other', blob);
   const keys = await fixture.storage.keys();
   expect(keys).toHaveLength(1);
-  await expectRefusal({ DATABASE_URL: otherUrl }, sentence);
+  await expectRefusalOfStart({ DATABASE_URL: otherUrl }, sentence);
   // Layers without an id are of an unknown registry.
   await rm(join(fixture.storage.path, 'registry-id'));
-  await expectRefusal({}, /^pierone: .*(registry|storage directory)/m);
+  await expectRefusalOfStart({}, /^pierone: .*(registry|storage directory)/m);
   expect(await fixture.storage.keys()).toEqual(keys);
   expect(await server.stop()).toBe(0);
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { JsonValue } from './json.ts';
+import { execute, type RunResult } from './process-runner.ts';
 import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -50,4 +51,14 @@ export async function startLimitedServer(
       await exited;
     },
   };
+}
+
+/** Runs the built server, to its end, without root's privilege to go where permissions forbid it. */
+export function runUnprivileged(environment: Readonly<Record<string, string>>): Promise<RunResult> {
+  const env = { HTTP_PORT: '0', MGMT_HTTP_PORT: '0', ...settingsOfWay(), ...environment };
+  const options = { env, timeoutMs: 60_000 };
+  if (process.getuid?.() !== 0) return execute(process.execPath, [MAIN], options);
+  const capabilities = '-dac_override,-dac_read_search';
+  const drop = [`--bounding-set=${capabilities}`, `--inh-caps=${capabilities}`];
+  return execute('setpriv', [...drop, process.execPath, MAIN], options);
 }
