@@ -61,7 +61,7 @@ export const MALFORMED_RANGE = {
 export const MALFORMED_TAG = {
   status: 400,
   code: 'TAG_INVALID',
-  says: /^invalid tag: up to 128 letters, digits, and \. _ -, the first being no \. or -$/,
+  says: /^invalid tag: .*up to 128 letters, digits, and \. _ -, the first being no \. or -$/,
 } as const;
 export const TAG_EXISTS = {
   status: 409,
