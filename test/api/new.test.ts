@@ -4,6 +4,7 @@ import { BLOB, IMAGE } from '../support/api-scenes.ts';
 import { type Row, testRows } from '../support/api-table.ts';
 import { partsOf, rangeOf } from '../support/byte-ranges.ts';
 import type { HttpClient } from '../support/http-client.ts';
+import { RawClient, requestHead } from '../support/raw-http.ts';
 import {
   descriptor,
   digestOf,
@@ -197,6 +198,17 @@ describe('end-2: several ranges are 206 multipart/byteranges', () => {
       headers: { 'content-length': String(blob.bytes.length) },
     });
   });
+});
+
+test('a connection is not closed while a refused body still comes, also with Connection: close', async () => {
+  const client = await RawClient.openUrl(fixture.registry.url);
+  const pieces = Array<Buffer>(128).fill(Buffer.alloc(64 * 1024));
+  const length = 128 * 64 * 1024;
+  const headers = { Connection: 'close', 'Content-Length': length };
+  client.send(requestHead('PATCH', '/v2/team/new/blobs/uploads/x', headers));
+  expect(await client.sendAll(pieces)).toBe(length);
+  expect((await client.readAnswer('PATCH')).status).toBe(404);
+  await client.closed();
 });
 
 test('end-7b: OCI-Tag is one header line per tag', async () => {

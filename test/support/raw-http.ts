@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
+import { trustedAuthority } from './way.ts';
 
 export interface RawAnswer {
   readonly status: number;
@@ -79,6 +80,12 @@ export class RawClient {
     socket.setNoDelay(true);
     await once(socket, authority ? 'secureConnect' : 'connect');
     return new RawClient(socket);
+  }
+
+  /** To a server of the run's way. */
+  static openUrl(url: string): Promise<RawClient> {
+    const { protocol, port } = new URL(url);
+    return RawClient.open(Number(port), protocol === 'https:' ? trustedAuthority() : undefined);
   }
 
   send(bytes: string | Uint8Array): void {
