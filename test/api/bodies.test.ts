@@ -8,6 +8,7 @@ import {
 } from '../support/api-expectations.ts';
 import { expectRefusal, type Refusal } from '../support/api-table.ts';
 import type { HttpClient } from '../support/http-client.ts';
+import { RawClient, requestHead } from '../support/raw-http.ts';
 import {
   expectStatus,
   imageOf,
@@ -88,6 +89,19 @@ describe.each([['with Content-Length', 2 * MIB] as const, ['chunked', 'chunked']
     });
   },
 );
+
+test('a body that is longer than announced counts as far as it was announced', async () => {
+  const path = await startUpload(api, 'team/bodies');
+  const client = await RawClient.openUrl(fixture.registry.url);
+  client.send(`${requestHead('PATCH', path, { 'Content-Length': 5 })}hello world`);
+  // The rest can only be taken for a request, and is none.
+  await client.closed();
+  await waitUntil('the append', async () => {
+    return (await expectStatus(api.send('GET', path), 204)).headers['range'] === '0-4';
+  });
+  const { digest } = sampleOf(Buffer.from('hello world'));
+  await expectStatus(api.send('PUT', `${path}?digest=${digest}`, { body: ' world' }), 201);
+});
 
 test('a second append while one runs is 409, and the first goes on', async () => {
   const { bytes, digest } = randomSample(2 * MIB);

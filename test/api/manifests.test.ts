@@ -8,6 +8,7 @@ import {
   OCI_TYPE as OCI,
 } from '../support/api-scenes.ts';
 import { type Row, testRows } from '../support/api-table.ts';
+import { digestOf } from '../support/sample-content.ts';
 import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
@@ -137,6 +138,7 @@ const FURTHER: Row[] = [
 ];
 
 const SUBJECT = { mediaType: OCI, digest: 'ABSENT', size: 11 };
+const OF_SHA512 = image('BLOB', 'BLOB', { subject: { ...SUBJECT, digest: 'BLOB512' } });
 const SUBJECTS: Row[] = [
   {
     request: `${PUT}v1`,
@@ -146,6 +148,37 @@ const SUBJECTS: Row[] = [
     body: image('BLOB', 'BLOB', { subject: SUBJECT }),
     status: 201,
     answer: { 'oci-subject': 'ABSENT' },
+  },
+  {
+    request: `${PUT}v1`,
+    given: 'a blob',
+    note: 'a subject by sha512, and its referrers',
+    headers: type(OCI),
+    body: OF_SHA512,
+    status: 201,
+    answer: { 'oci-subject': 'BLOB512' },
+    after: [
+      {
+        request: 'GET /v2/REPO/referrers/BLOB512',
+        body: OF_SHA512,
+        status: 200,
+        content: {
+          schemaVersion: 2,
+          mediaType: INDEX,
+          manifests: [
+            {
+              mediaType: OCI,
+              digest: 'SHA256_OF_BODY',
+              size: OF_SHA512.replaceAll('BLOB512', digestOf('', 'sha512')).replaceAll(
+                'BLOB',
+                digestOf(''),
+              ).length,
+              artifactType: 'application/vnd.oci.image.config.v1+json',
+            },
+          ],
+        },
+      },
+    ],
   },
   {
     request: `${PUT}v2`,

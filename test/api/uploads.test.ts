@@ -136,6 +136,24 @@ const ALGORITHM: Row[] = [
     status: 201,
     after: [IS_STORED_AS_512],
   },
+  {
+    request: `PATCH ${UPLOAD}`,
+    given: 'an upload by sha512',
+    body: BLOB,
+    status: 202,
+    answer: { range: '0-10' },
+    after: [{ request: `PUT ${UPLOAD}?digest=BLOB512`, status: 201 }, IS_STORED_AS_512],
+  },
+  {
+    request: `PATCH ${UPLOAD}`,
+    given: 'an upload by sha512',
+    note: 'closed with another algorithm',
+    headers: { 'Content-Range': '0-4' },
+    body: 'hello',
+    status: 202,
+    answer: { range: '0-4' },
+    after: goesOn(5),
+  },
   ...['md5', 'SHA256', 'sha384', '', 'sha256%00'].map(
     (name): Row => ({
       request: `POST ${UPLOADS}?digest-algorithm=${name}`,
@@ -162,6 +180,13 @@ const MOUNT: Row[] = [
     status: 201,
   },
   {
+    request: `POST ${UPLOADS}?mount=BLOB512&from=OTHER`,
+    note: 'of a sha512',
+    before: [{ request: 'POST /v2/OTHER/blobs/uploads/?digest=BLOB512', body: BLOB, status: 201 }],
+    status: 201,
+    after: [IS_STORED_AS_512],
+  },
+  {
     request: `POST ${UPLOADS}?mount=BLOB&from=REPO`,
     given: 'a blob',
     note: 'from itself',
@@ -184,6 +209,7 @@ const MOUNT: Row[] = [
     after: [IS_STORED],
   },
   { request: `POST ${UPLOADS}?mount=sha256:1&from=OTHER`, ...MALFORMED_DIGEST },
+  { request: `POST ${UPLOADS}?mount=sha256:1`, note: 'nothing to mount from', ...SESSION },
 ];
 
 const STATUS: Row[] = [

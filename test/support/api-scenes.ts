@@ -79,6 +79,11 @@ const SCENES = {
     const request = { request: `PATCH ${UPLOADS}UPLOAD`, headers, body: 'hello' };
     await expectStatus(send(stage, words, request), 202);
   },
+  'an upload by sha512': async (stage, words) => {
+    const request = { request: `POST ${UPLOADS}?digest-algorithm=sha512` };
+    const answer = await expectStatus(send(stage, words, request), 202);
+    words['UPLOAD'] = answer.headers['docker-upload-uuid'] ?? '';
+  },
   'a finished upload': async (stage, words) => {
     await SCENES['an upload'](stage, words);
     const request = { request: `PUT ${UPLOADS}UPLOAD?digest=BLOB`, body: BLOB };

@@ -18,7 +18,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 }
 
 async function makeCertificates(directory: string): Promise<void> {
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: directory });
+  const openssl = (...args: string[]) =>
+    run('openssl', args, { cwd: directory }).catch((cause: unknown) => {
+      throw new Error('no certificate: is openssl installed (scripts/install-test-dependencies)?', {
+        cause,
+      });
+    });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const authority = ['-out', TLS_FILES.authority, '-keyout', 'authority-key.pem', '-days', '2'];
   await openssl('req', '-x509', ...newKey, ...authority, '-subj', '/CN=Pier One test authority');
