@@ -20,7 +20,8 @@ const ONE_RANGE = /^(\d{0,15})-(\d{0,15})$/;
 
 /**
  * Reads a Range header. What is malformed, reversed or of another unit is ignored ("whole");
- * when no range touches the representation it is "unsatisfiable".
+ * when the one range doesn't touch the representation it is "unsatisfiable". Several that don't are ignored too, since
+ * clients that ask for several take a 416 for a registry that can't do so.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): RangeRequest {
   if (!header?.startsWith('bytes=')) return WHOLE;
@@ -38,7 +39,8 @@ export function parseRange(header: string | undefined, sizeBytes: number): Range
     const range = resolve(from, to, sizeBytes);
     if (range) ranges.push(range);
   }
-  return ranges.length === 0 ? { kind: 'unsatisfiable' } : { kind: 'ranges', ranges };
+  if (ranges.length > 0) return { kind: 'ranges', ranges };
+  return specs.length === 1 ? { kind: 'unsatisfiable' } : WHOLE;
 }
 
 function resolve(from: string, to: string, sizeBytes: number): ByteRange | undefined {

@@ -109,7 +109,7 @@ const RANGES: Row[] = [
   part('bytes=6-99', 6, 10),
   part('bytes=-5', 6, 10),
   part('bytes=-99', 0, 10),
-  ...['bytes=11-', 'bytes=11-20', 'bytes=-0', 'bytes=20-30,40-50'].map(
+  ...['bytes=11-', 'bytes=11-20', 'bytes=-0'].map(
     (range): Row => ({
       request: GET.request,
       given: GET.given,
@@ -147,7 +147,7 @@ const RANGES: Row[] = [
     status: 200,
     answer: { 'content-length': '11', 'content-range': undefined },
   },
-  ...['bytes=5-2', 'bytes=x', 'bytes=-', 'lines=0-1', 'bytes=0-1,x', 'bytes=0-1,3-4'].map(
+  ...['bytes=5-2', 'bytes=x', 'bytes=-', 'lines=0-1', 'bytes=0-1,x', 'bytes=20-30,40-50'].map(
     (range): Row => ({
       request: GET.request,
       given: GET.given,

@@ -184,3 +184,14 @@ describe.each([false, true])(
     });
   },
 );
+
+test('a connection is not closed while a refused body still comes, also with Connection: close', async () => {
+  const client = await RawClient.openUrl(fixture.registry.url);
+  const pieces = Array<Buffer>(128).fill(Buffer.alloc(64 * 1024));
+  const length = 128 * 64 * 1024;
+  const headers = { Connection: 'close', 'Content-Length': length };
+  client.send(requestHead('PATCH', '/v2/team/bodies/blobs/uploads/x', headers));
+  expect(await client.sendAll(pieces)).toBe(length);
+  expect((await client.readAnswer('PATCH')).status).toBe(404);
+  await client.closed();
+});

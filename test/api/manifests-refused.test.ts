@@ -21,6 +21,7 @@ afterAll(() => fixture?.close());
 const PUT = 'PUT /v2/REPO/manifests/';
 const GET = 'GET /v2/REPO/manifests/';
 const DOCKER = 'application/vnd.docker.distribution.manifest.v2+json';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar';
 const SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json';
 const IS_NOT_STORED = { request: `${GET}v1`, ...NO_MANIFEST };
 
@@ -90,6 +91,7 @@ const MISSING: Row[] = (
     ['a layer that is missing', 'a blob', image('BLOB', 'ABSENT'), OCI, 'ABSENT'],
     ['a blob as child', 'a blob', index('BLOB'), INDEX, 'BLOB'],
     ['a child that is missing', 'a blob', index('ABSENT'), INDEX, 'ABSENT'],
+    ['a layer in an index', 'a blob', index('ABSENT', LAYER), INDEX, 'ABSENT'],
     ['a manifest as layer', 'an image', image('BLOB', 'IMAGE'), OCI, 'IMAGE'],
     ['a blob that OTHER has', 'a blob in OTHER', image('BLOB'), OCI, 'BLOB'],
     ['a child that OTHER has', 'an image in OTHER', index('IMAGE'), INDEX, 'IMAGE'],

@@ -79,6 +79,8 @@ const KINDS: Row[] = [
   ...stored(INDEX, index('IMAGE'), 'an index'),
   ...stored(LIST, index('IMAGE', DOCKER, LIST), 'a Docker list'),
   ...stored(INDEX, JSON.stringify({ schemaVersion: 2, manifests: [] }), 'an empty index'),
+  ...stored(INDEX, index('BLOB', LAYER), 'an index of layers, as build caches'),
+  ...stored(INDEX, index('BLOB', 'a/b'), 'an index of what nobody knows'),
   ...stored(
     ARTIFACT,
     JSON.stringify({

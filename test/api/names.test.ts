@@ -40,6 +40,21 @@ const NO_PATHS: Row[] = [
   '/v2/%zz/b/tags/list',
 ].map((path) => ({ request: `GET ${path}`, ...NO_SUCH_PATH }));
 
+const REQUEST_IDS: Row[] = [
+  ['trace-1', 'trace-1'],
+  ['a'.repeat(200), 'a'.repeat(128)],
+  ['', /^[0-9a-f]{8}-\d+$/],
+  ['a\tb', /^[0-9a-f]{8}-\d+$/],
+  ['\u00ff', /^[0-9a-f]{8}-\d+$/],
+].map(
+  ([sent, given]): Row => ({
+    request: 'GET /v3/',
+    headers: { 'X-Request-Id': String(sent) },
+    ...NO_SUCH_PATH,
+    answer: { 'x-request-id': given },
+  }),
+);
+
 const BAD_NAMES: Row[] = [
   'one',
   'Team/artifact',
@@ -138,6 +153,7 @@ testRows(
   {
     'end-1: GET, HEAD /v2/': BASE,
     'a path that is none': NO_PATHS,
+    'an error has the X-Request-Id of its request, if it can stand in a header': REQUEST_IDS,
     'NAME is [a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/…)*, of two segments at least': BAD_NAMES,
     'NAME: what is allowed': GOOD_NAMES,
     'a segment of NAME may be a word of the paths': SEGMENTS,

@@ -1,7 +1,14 @@
-import { afterAll, beforeAll } from 'vitest';
-import { MALFORMED_TAG, NO_MANIFEST, TAG_EXISTS } from '../support/api-expectations.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MALFORMED_TAG, NO_MANIFEST, NOT_A_TAG, TAG_EXISTS } from '../support/api-expectations.ts';
 import { IMAGE, OCI_TYPE as OCI } from '../support/api-scenes.ts';
 import { type Expectation, type Row, testRows } from '../support/api-table.ts';
+import {
+  expectStatus,
+  imageOf,
+  pushBlob,
+  putManifest,
+  sampleOf,
+} from '../support/sample-content.ts';
 import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
@@ -54,7 +61,30 @@ const DIGESTS: Row[] = [
   },
 ];
 
+/** Each has 128 characters, and eleven more in its line. */
+function longTags(count: number): string {
+  return Array.from({ length: count }, (_, n) => `tag=${String(n).padEnd(128, 'x')}`).join('&');
+}
+
 const TAGS: Row[] = [
+  {
+    request: `${PUT}SHA256_OF_BODY?${longTags(57)}`,
+    given: 'a blob',
+    headers: type(OCI),
+    body: IMAGE,
+    status: 201,
+  },
+  {
+    request: `${PUT}SHA256_OF_BODY?${longTags(58)}`,
+    given: 'a blob',
+    note: 'more than fit into an answer',
+    headers: type(OCI),
+    body: IMAGE,
+    status: 414,
+    code: 'SIZE_INVALID',
+    says: /^too many tags at once: .*; push the manifest again with the rest$/,
+    after: [{ request: `${GET}SHA256_OF_BODY`, body: IMAGE, ...NO_MANIFEST }],
+  },
   ...['SHA256_OF_BODY', 'SHA512_OF_BODY'].map(
     (digest): Row => ({
       request: `${PUT}${digest}?tag=a&tag=b`,
@@ -110,7 +140,7 @@ const TAGS: Row[] = [
 
 const TAG_NAMES: Row[] = [
   ...['-a', '.a', 'a%20b', 'a'.repeat(129), '%00', 'a+b', '~a', '%C3%BC'].flatMap((tag): Row[] => [
-    { request: `${GET}${tag}`, given: 'an image', ...MALFORMED_TAG },
+    { request: `${GET}${tag}`, given: 'an image', ...NOT_A_TAG },
     {
       request: `${PUT}${tag}`,
       given: 'a blob',
@@ -139,3 +169,13 @@ testRows(
   },
   () => fixture,
 );
+
+test('end-7b: OCI-Tag is one header line per tag', async () => {
+  const { api } = fixture.registry;
+  const config = sampleOf(Buffer.from('{}'));
+  await pushBlob(api, 'team/tags', config);
+  const image = imageOf(config, [], 'tags');
+  const reference = `${image.digest}?tag=a&tag=b&tag=c&tag=a`;
+  const answer = await expectStatus(putManifest(api, 'team/tags', reference, image), 201);
+  expect(answer.lines('oci-tag')).toEqual(['a', 'b', 'c']);
+});

@@ -63,6 +63,12 @@ export const MALFORMED_TAG = {
   code: 'TAG_INVALID',
   says: /^invalid tag: .*up to 128 letters, digits, and \. _ -, the first being no \. or -$/,
 } as const;
+/** A read of what can't be a tag. */
+export const NOT_A_TAG = {
+  status: 404,
+  code: 'MANIFEST_UNKNOWN',
+  says: /^manifest unknown to registry: a tag has up to 128 letters, digits, and \. _ -, .*/,
+} as const;
 export const TAG_EXISTS = {
   status: 409,
   code: 'TAG_INVALID',

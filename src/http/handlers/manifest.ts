@@ -120,7 +120,7 @@ const TAG_GRAMMAR = 'a tag has up to 128 letters, digits, and . _ -, the first b
 function tooManyTags(): OciError {
   return new OciError('SIZE_INVALID', {
     status: 414,
-    message: `too many tags at once: name about ${MAX_TAG_LINES_BYTES} characters of them, and push the manifest again with the rest`,
+    message: `too many tags at once: their names may have some ${MAX_TAG_LINES_BYTES} characters; push the manifest again with the rest`,
   });
 }
 
