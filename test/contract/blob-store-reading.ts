@@ -7,6 +7,8 @@ import { SeededRandom } from '../support/seeded-random.ts';
 
 const MIB = 1024 * 1024;
 const SIZE = 3 * MIB + 17;
+/** Steps may grow while it is read. */
+const LARGE_SIZE = 14 * MIB + 17;
 /** More than may have large read-ahead at the same time. */
 const READERS = 48;
 
@@ -118,6 +120,24 @@ export function describeReading(name: string, open: () => Promise<OpenedStore>):
         return expectRange(start, random.integer(2 * MIB, SIZE), paces[i % paces.length]);
       });
       await Promise.all(readers);
+      expect(await opened.countOpenHandles()).toBe(0);
+    });
+
+    test('many readers of a large object get the right bytes, also those that stall in it', async () => {
+      const large = random.bytes(LARGE_SIZE);
+      const largeKey = newSegmentKey();
+      await writeObject(opened.store, largeKey, large);
+      const readers = Array.from({ length: READERS }, async (_, i) => {
+        let chunks = 0;
+        const stallAt = random.integer(150, 200);
+        const pause = async () => {
+          chunks += 1;
+          if (i % 2 === 0 && chunks === stallAt) await delay(100);
+        };
+        const read = await readObject(opened.store, largeKey, 0, LARGE_SIZE, pause);
+        return read.equals(large);
+      });
+      expect(new Set(await Promise.all(readers))).toEqual(new Set([true]));
       expect(await opened.countOpenHandles()).toBe(0);
     });
 

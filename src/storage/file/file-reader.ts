@@ -1,21 +1,17 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StoreUnavailable } from '../blob-store.ts';
 import { translateFileError } from './file-error.ts';
+import { areLargeReadBuffersScarce, giveReadBuffer, takeReadBuffer } from './read-buffers.ts';
 
-/** A reader begins with small steps, so that many slow readers hold little memory … */
-const SMALL_STEP_BYTES = 64 * 1024;
-/** … and takes large ones, three ahead, once it has shown that it keeps up. */
-const LARGE_STEP_BYTES = 512 * 1024;
-const LARGE_STEPS_AHEAD = 3;
 /** A reader that asks for the next chunk within this time keeps up. */
 const KEEPS_UP_MS = 20;
-/** Memory that the large steps of all readers of this thread may take; past it they stay small. */
-const READ_AHEAD_BUDGET_BYTES = 48 * 1024 * 1024;
-/** Large buffers kept for the next reader. */
-const MAX_SPARE_BUFFERS = 16;
-
-let largeBytesInUse = 0;
-const spareBuffers: Buffer[] = [];
+/**
+ * Bytes for which it has to keep up before its steps are large, once large buffers are scarce. The kernel takes a few
+ * MiB ahead of any reader: one that stalls after them holds its buffers for as long as it likes.
+ */
+const PROVEN_BYTES = 8 * 1024 * 1024;
+/** Of a reader that keeps up; a slow one holds what it is reading, and no more. */
+const STEPS_AHEAD = 3;
 
 /** The bytes `start` (inclusive) to `end` (exclusive) of a file; see BlobStore.read. */
 export async function* readFileRange(
@@ -53,7 +49,8 @@ class ReadAhead {
   /** The step whose chunk the caller has. */
   #lent: Step | undefined;
   #lentAtMs = 0;
-  #keepsUp = false;
+  /** That the reader took in time, one after the other. */
+  #inTimeBytes = 0;
 
   constructor(file: FileHandle, start: number, end: number) {
     this.#file = file;
@@ -63,10 +60,11 @@ class ReadAhead {
 
   async next(): Promise<Uint8Array | undefined> {
     if (this.#lent) {
-      this.#keepsUp = performance.now() - this.#lentAtMs < KEEPS_UP_MS;
-      giveBuffer(this.#lent.buffer);
+      const isInTime = performance.now() - this.#lentAtMs < KEEPS_UP_MS;
+      this.#inTimeBytes = isInTime ? this.#inTimeBytes + this.#lent.buffer.length : 0;
+      giveReadBuffer(this.#lent.buffer);
     }
-    const ahead = this.#keepsUp ? LARGE_STEPS_AHEAD : 1;
+    const ahead = this.#inTimeBytes > 0 ? STEPS_AHEAD : 1;
     while (this.#steps.length < ahead && this.#position < this.#end) this.#start();
     this.#lent = this.#steps.shift();
     const chunk = await this.#lent?.filled;
@@ -78,13 +76,17 @@ class ReadAhead {
   async close(): Promise<void> {
     const steps = this.#lent ? [this.#lent, ...this.#steps] : this.#steps;
     await Promise.allSettled(steps.map((step) => step.filled));
-    for (const step of steps) giveBuffer(step.buffer);
+    for (const step of steps) giveReadBuffer(step.buffer);
     await this.#file.close();
+  }
+
+  get #wantsLarge(): boolean {
+    return this.#inTimeBytes >= (areLargeReadBuffersScarce() ? PROVEN_BYTES : 1);
   }
 
   #start(): void {
     const left = this.#end - this.#position;
-    const buffer = takeBuffer(this.#keepsUp && left > SMALL_STEP_BYTES, left);
+    const buffer = takeReadBuffer(this.#wantsLarge ? 'large' : 'small');
     const length = Math.min(buffer.length, left);
     const filled = fill(this.#file, buffer, length, this.#position);
     // The error is met when its chunk is asked for; until then it must not count as unhandled.
@@ -103,18 +105,4 @@ async function fill(file: FileHandle, buffer: Buffer, length: number, position: 
     done += bytesRead;
   }
   return buffer.subarray(0, length);
-}
-
-function takeBuffer(wantsLarge: boolean, leftBytes: number): Buffer {
-  if (wantsLarge && largeBytesInUse + LARGE_STEP_BYTES <= READ_AHEAD_BUDGET_BYTES) {
-    largeBytesInUse += LARGE_STEP_BYTES;
-    return spareBuffers.pop() ?? Buffer.allocUnsafeSlow(LARGE_STEP_BYTES);
-  }
-  return Buffer.allocUnsafe(Math.min(SMALL_STEP_BYTES, leftBytes));
-}
-
-function giveBuffer(buffer: Buffer): void {
-  if (buffer.length !== LARGE_STEP_BYTES) return;
-  largeBytesInUse -= LARGE_STEP_BYTES;
-  if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
 }

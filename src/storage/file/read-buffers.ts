@@ -1,0 +1,63 @@
+const MIB = 1024 * 1024;
+
+/** How far a reader may read ahead: a slow one little, one that keeps up much. */
+export type StepSize = 'large' | 'small';
+
+/** Buffers of one size, for all readers of this thread, reused. */
+class BufferShelf {
+  readonly #bufferBytes: number;
+  readonly #limit: number;
+  readonly #maxSpare: number;
+  readonly #spare: Buffer[] = [];
+  #taken = 0;
+
+  /** @param limit buffers that may be taken at a time; `maxSpare` of them are kept for the next reader */
+  constructor(bufferBytes: number, limit: number, maxSpare: number) {
+    this.#bufferBytes = bufferBytes;
+    this.#limit = limit;
+    this.#maxSpare = maxSpare;
+  }
+
+  get isHalfTaken(): boolean {
+    return this.#taken * 2 >= this.#limit;
+  }
+
+  /** Undefined: all are taken. */
+  take(): Buffer | undefined {
+    if (this.#taken >= this.#limit) return undefined;
+    this.#taken += 1;
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#bufferBytes);
+  }
+
+  /** @returns false when the buffer isn't of this shelf. */
+  give(buffer: Buffer): boolean {
+    if (buffer.length !== this.#bufferBytes) return false;
+    this.#taken -= 1;
+    if (this.#spare.length < this.#maxSpare) this.#spare.push(buffer);
+    return true;
+  }
+}
+
+/** 32 MiB of each size: slow readers take nothing from those that keep up. */
+const SHELVES = {
+  large: new BufferShelf(MIB / 2, 64, 16),
+  small: new BufferShelf(MIB / 16, 512, 128),
+};
+/** What is left for the thousandth slow reader: about what its connection costs anyhow. */
+const TINY_STEP_BYTES = 4 * 1024;
+
+/** Half of the large buffers are for readers that are known well. */
+export function areLargeReadBuffersScarce(): boolean {
+  return SHELVES.large.isHalfTaken;
+}
+
+/** A buffer of that size, or a smaller one where too many readers have theirs. Give it back. */
+export function takeReadBuffer(size: StepSize): Buffer {
+  const large = size === 'large' ? SHELVES.large.take() : undefined;
+  return large ?? SHELVES.small.take() ?? Buffer.allocUnsafeSlow(TINY_STEP_BYTES);
+}
+
+/** No one reads its bytes any more. */
+export function giveReadBuffer(buffer: Buffer): void {
+  if (!SHELVES.large.give(buffer)) SHELVES.small.give(buffer);
+}
