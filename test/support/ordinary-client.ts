@@ -1,0 +1,69 @@
+import { HttpClient } from './http-client.ts';
+import {
+  expectStatus,
+  imageOf,
+  OCI_MANIFEST,
+  pushBlob,
+  putManifest,
+  randomSample,
+} from './sample-content.ts';
+
+const LAYER_BYTES = 64 * 1024;
+
+/** What an ordinary client went through. */
+export interface OrdinaryTraffic {
+  /** Images pushed and pulled. */
+  readonly images: number;
+  readonly failures: readonly string[];
+  /** Of each request, in ms, in rising order. */
+  readonly latenciesMs: readonly number[];
+}
+
+/** Pushes and pulls small images, one after the other, until `end` settles. */
+export async function trafficUntil(
+  end: Promise<unknown>,
+  url: string,
+  repository: string,
+): Promise<OrdinaryTraffic> {
+  const state = { isOver: false, images: 0 };
+  const stop = () => {
+    state.isOver = true;
+  };
+  end.then(stop, stop);
+  const latenciesMs: number[] = [];
+  const failures: string[] = [];
+  const api = new HttpClient(url);
+  while (!state.isOver) {
+    await pushAndPull(api, repository, `${state.images}`, latenciesMs).catch((error: unknown) =>
+      failures.push(String(error)),
+    );
+    state.images += 1;
+  }
+  return { images: state.images, failures, latenciesMs: latenciesMs.toSorted((a, b) => a - b) };
+}
+
+async function pushAndPull(
+  api: HttpClient,
+  repository: string,
+  tag: string,
+  latenciesMs: number[],
+): Promise<void> {
+  const timed = async <T>(request: Promise<T>): Promise<T> => {
+    const begin = performance.now();
+    const answer = await request;
+    latenciesMs.push(performance.now() - begin);
+    return answer;
+  };
+  const layer = randomSample(LAYER_BYTES);
+  const image = imageOf(layer);
+  await timed(pushBlob(api, repository, layer));
+  await timed(expectStatus(putManifest(api, repository, tag, image), 201));
+  const headers = { Accept: OCI_MANIFEST };
+  const path = `/v2/${repository}/manifests/${tag}`;
+  const manifest = await timed(expectStatus(api.send('GET', path, { headers }), 200));
+  const blob = await timed(
+    expectStatus(api.send('GET', `/v2/${repository}/blobs/${layer.digest}`), 200),
+  );
+  if (!manifest.body.equals(image.bytes)) throw new Error(`${tag} is another manifest`);
+  if (!blob.body.equals(layer.bytes)) throw new Error(`${layer.digest} has other bytes`);
+}
