@@ -1,4 +1,9 @@
-import { type ClientRequest, type IncomingMessage, request as openPlain } from 'node:http';
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as openPlain,
+} from 'node:http';
 import { request as openSecure } from 'node:https';
 import { JsonValue } from './json.ts';
 import { trustedAuthority } from './way.ts';
@@ -37,9 +42,12 @@ export interface OpenRequest {
 /** Sends requests as they are written, paths unchanged, each over a connection of its own; HTTPS by the run's authority. */
 export class HttpClient {
   readonly #base: URL;
+  readonly #agent: Agent | false;
 
-  constructor(url: string) {
+  /** @param agent keeps connections, and knows whom to trust for https */
+  constructor(url: string, agent: Agent | false = false) {
     this.#base = new URL(url);
+    this.#agent = agent;
   }
 
   send(method: string, path: string, options: HttpOptions = {}): Promise<HttpAnswer> {
@@ -93,11 +101,11 @@ export class HttpClient {
       method,
       path,
       headers,
-      agent: false,
+      agent: this.#agent,
       ...(signal && { signal }),
     };
     return protocol === 'https:'
-      ? openSecure({ ...options, ca: trustedAuthority() })
+      ? openSecure(this.#agent ? options : { ...options, ca: trustedAuthority() })
       : openPlain(options);
   }
 }

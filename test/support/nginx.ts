@@ -1,0 +1,136 @@
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { run, startInBackground } from './process-runner.ts';
+import { waitUntil } from './wait-until.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What operators are pointed to. */
+const CONFIGURATION = fileURLToPath(new URL('../../deploy/nginx.conf', import.meta.url));
+
+export interface NginxWish {
+  /** host:port of the registry. */
+  readonly registry: string;
+  /** Each with connections of its own to the registry; one unless said otherwise. */
+  readonly sites?: number;
+  /** Whether it tells the registry about its clients, as the configuration in the repository does. */
+  readonly hasForwardedHeaders?: boolean;
+}
+
+/** nginx as a process of its own, on free ports of 127.0.0.1. */
+export interface Nginx {
+  /** https://127.0.0.1:PORT of each site. */
+  readonly urls: readonly string[];
+  /** The certificate that it shows. */
+  readonly certificate: Buffer;
+}
+
+interface Site {
+  readonly name: string;
+  readonly port: number;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
+/** Starts nginx with the configuration of the repository; ended with the workspace. */
+export async function startNginx(workspace: Workspace, wish: NginxWish): Promise<Nginx> {
+  const certificateFile = workspace.path('nginx-certificate.pem');
+  const keyFile = workspace.path('nginx-key.pem');
+  await makeCertificate(certificateFile, keyFile);
+  const ports = await findFreePorts(wish.sites ?? 1);
+  const text = await readFile(CONFIGURATION, 'utf8');
+  const sites = ports.map((port, n) =>
+    adapt(text, wish, { name: `pierone-${n}`, port, certificateFile, keyFile }),
+  );
+  const file = workspace.path('nginx.conf');
+  await writeFile(file, wrap(workspace, sites));
+  const nginx = startInBackground('nginx', ['-c', file, '-p', workspace.directory]);
+  workspace.defer(() => nginx.end());
+  const urls = ports.map((port) => `https://127.0.0.1:${port}`);
+  await waitUntil('nginx', async () => {
+    if (!nginx.isRunning()) throw new Error(`nginx ended:\n${nginx.screen()}`);
+    return acceptsConnections(ports[0] ?? 0);
+  });
+  return { urls, certificate: await readFile(certificateFile) };
+}
+
+/** Puts in what is the operator's; without the forwarding headers where they aren't wished. */
+function adapt(text: string, wish: NginxWish, site: Site): string {
+  const { name, port, certificateFile, keyFile } = site;
+  const replacements: readonly (readonly [string, string])[] = [
+    ['server 127.0.0.1:8080; # yours', `server ${wish.registry};`],
+    ['listen 443 ssl; # yours', `listen 127.0.0.1:${port} ssl;`],
+    ['server_name pierone.example.org; # yours', 'server_name localhost;'],
+    ['/etc/ssl/pierone/certificate.pem; # yours', `${certificateFile};`],
+    ['/etc/ssl/pierone/key.pem; # yours', `${keyFile};`],
+    ['upstream pierone {', `upstream ${name} {`],
+    ['http://pierone;', `http://${name};`],
+  ];
+  const adapted = replacements.reduce(replaceOnce, text);
+  if (wish.hasForwardedHeaders ?? true) return adapted;
+  return adapted.replaceAll(/^ *proxy_set_header X-Forwarded-.*\n/gm, '');
+}
+
+function replaceOnce(text: string, [from, to]: readonly [string, string]): string {
+  const pieces = text.split(from);
+  if (pieces.length !== 2) throw new Error(`${CONFIGURATION} doesn't say "${from}" once`);
+  return pieces.join(to);
+}
+
+/** What surrounds the sites: one worker process, so that each site has one pool of connections to the registry. */
+function wrap(workspace: Workspace, sites: readonly string[]): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${workspace.path(`nginx-${kind}`)};`,
+  );
+  return `daemon off;
+worker_processes 1;
+pid ${workspace.path('nginx.pid')};
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+access_log off;
+${temporary.join('\n')}
+${sites.join('\n')}
+}
+`;
+}
+
+async function makeCertificate(certificateFile: string, keyFile: string): Promise<void> {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const files = ['-keyout', keyFile, '-out', certificateFile];
+  await run('openssl', ['req', '-x509', '-days', '2', ...key, ...subject, ...files]);
+}
+
+/** All are held until each is found, so that they differ. */
+async function findFreePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
+  return Promise.all(servers.map((release) => release()));
+}
+
+/** @returns what gives the port back, and tells which it is */
+function listenAnywhere(): Promise<() => Promise<number>> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      resolve(() => new Promise((released) => void server.close(() => released(port))));
+    });
+  });
+}
+
+/** All sites of one nginx listen from the same moment on. */
+async function acceptsConnections(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
