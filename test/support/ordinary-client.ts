@@ -15,8 +15,14 @@ export interface OrdinaryTraffic {
   /** Images pushed and pulled. */
   readonly images: number;
   readonly failures: readonly string[];
-  /** Of each request, in ms, in rising order. */
-  readonly latenciesMs: readonly number[];
+  /** Of each request. */
+  readonly latencies: readonly Latency[];
+}
+
+export interface Latency {
+  /** When it was asked, counted from the first one. */
+  readonly atMs: number;
+  readonly ms: number;
 }
 
 /** Pushes and pulls small images, one after the other, until `end` settles. */
@@ -30,28 +36,31 @@ export async function trafficUntil(
     state.isOver = true;
   };
   end.then(stop, stop);
-  const latenciesMs: number[] = [];
+  const latencies: Latency[] = [];
+  const first = performance.now();
+  const note = (begin: number) =>
+    void latencies.push({ atMs: begin - first, ms: performance.now() - begin });
   const failures: string[] = [];
   const api = new HttpClient(url);
   while (!state.isOver) {
-    await pushAndPull(api, repository, `${state.images}`, latenciesMs).catch((error: unknown) =>
+    await pushAndPull(api, repository, `${state.images}`, note).catch((error: unknown) =>
       failures.push(String(error)),
     );
     state.images += 1;
   }
-  return { images: state.images, failures, latenciesMs: latenciesMs.toSorted((a, b) => a - b) };
+  return { images: state.images, failures, latencies };
 }
 
 async function pushAndPull(
   api: HttpClient,
   repository: string,
   tag: string,
-  latenciesMs: number[],
+  note: (beginMs: number) => void,
 ): Promise<void> {
   const timed = async <T>(request: Promise<T>): Promise<T> => {
     const begin = performance.now();
     const answer = await request;
-    latenciesMs.push(performance.now() - begin);
+    note(begin);
     return answer;
   };
   const layer = randomSample(LAYER_BYTES);
