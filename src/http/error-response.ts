@@ -17,8 +17,11 @@ export function sendError(
   exchange.send(errorAnswer(ociError, requestId));
 }
 
-/** The body is the distribution spec's: `{"errors": [{code, message, detail}]}`. */
-export function errorAnswer(error: OciError, requestId: string): Answer {
+/**
+ * The body is the distribution spec's: `{"errors": [{code, message, detail}]}`.
+ * @param requestId undefined: it never became a request
+ */
+export function errorAnswer(error: OciError, requestId?: string): Answer {
   const { code, message, detail } = error;
   return {
     status: error.status,
@@ -26,7 +29,7 @@ export function errorAnswer(error: OciError, requestId: string): Answer {
       'Content-Type': 'application/json',
       'Docker-Distribution-Api-Version': 'registry/2.0',
       'Cache-Control': 'no-store',
-      'X-Request-Id': requestId,
+      ...(requestId === undefined ? {} : { 'X-Request-Id': requestId }),
       ...error.headers,
     },
     body: JSON.stringify({

@@ -53,6 +53,9 @@ export interface Exchange {
 /** Answers a request. Resolves when it has done all that it wants to do for it, also after the answer. Never rejects. */
 export type Handler = (exchange: Exchange) => Promise<void>;
 
+/** A request's head may have so many bytes, since tokens are long. The same on both transports. */
+export const MAX_HEAD_BYTES = 16 * 1024;
+
 /** PEM files. */
 export interface TlsFiles {
   /** The server's certificate first, then those that lead to its authority's. */

@@ -1,14 +1,17 @@
 import type { Log } from '../log.ts';
-import { type Handler, ListenError, type Transport, type TransportOptions } from './exchange.ts';
+import {
+  type Handler,
+  ListenError,
+  MAX_HEAD_BYTES,
+  type Transport,
+  type TransportOptions,
+} from './exchange.ts';
 import { listenNode } from './node-transport.ts';
 
 /** uWebSockets.js is faster by far; node:http runs wherever Node does. */
 export type TransportKind = 'uws' | 'node';
 
 export type Listen = (options: TransportOptions, handler: Handler) => Promise<Transport>;
-
-/** A request's head may have so many bytes, since tokens are long. The same on both transports. */
-export const MAX_HEAD_BYTES = 16 * 1024;
 
 /**
  * Listens with the transport of that kind; undefined: with uWebSockets.js, or where its binary can't be loaded

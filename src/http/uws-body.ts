@@ -2,6 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import type { RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
+import { readAll } from './read-all.ts';
 
 /** A request body out of uWebSockets.js. Made in the request's callback: a body that nobody listens to is lost. */
 export class UwsBody implements RequestBody {
@@ -35,25 +36,13 @@ export class UwsBody implements RequestBody {
     });
   }
 
-  async readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
-    if ((this.announcedBytes ?? 0) > maxBytes) return 'too-large';
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    let tellTooLarge = () => {};
-    const tooLarge = new Promise<'too-large'>((resolve) => {
-      tellTooLarge = () => resolve('too-large');
-    });
-    const delivered = this.deliverTo((chunk) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) chunks.push(chunk.slice());
-      else tellTooLarge();
-    });
-    const end = await Promise.race([tooLarge, delivered]);
-    return end === 'complete' ? Buffer.concat(chunks) : end;
+  readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
+    return readAll(this, maxBytes);
   }
 
   pause(): void {
-    if (this.#isPaused || this.#end) return;
+    // After the answer the response object must not be touched any more.
+    if (this.#isPaused || this.#isDropped || this.#end) return;
     this.#isPaused = true;
     this.pace.stop(Date.now());
     this.#response.pause();

@@ -1,7 +1,8 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
-import type { Answer, Exchange, RequestBody } from './exchange.ts';
+import { type Answer, type Exchange, MAX_HEAD_BYTES, type RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
+import { type Refusal, refusalAnswer } from './refusal.ts';
 import { UwsBody } from './uws-body.ts';
 
 /** Larger answers wait for their reader in our memory, not in a copy of uWebSockets.js' own, and at our pace. */
@@ -37,6 +38,7 @@ export class UwsExchange implements Exchange {
   readonly #body: UwsBody | undefined;
   readonly #server: UwsServer;
   readonly #pace: Pace;
+  readonly #headBytes: number;
   #isAnswered = false;
   /** The client hung up. */
   #isGone = false;
@@ -57,10 +59,13 @@ export class UwsExchange implements Exchange {
     this.method = request.getMethod().toUpperCase();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
+    let headBytes = this.path.length + this.query.length;
     request.forEach((name, value) => {
+      headBytes += name.length + value.length + ': \r\n'.length;
       const before = this.#headers.get(name);
       this.#headers.set(name, before === undefined ? value : `${before}, ${value}`);
     });
+    this.#headBytes = headBytes;
     response.onAborted(() => this.#gone());
     this.#body = this.#hasBody()
       ? new UwsBody(response, this.#announcedBytes(), server.pace)
@@ -84,6 +89,25 @@ export class UwsExchange implements Exchange {
 
   header(name: string): string | undefined {
     return this.#headers.get(name);
+  }
+
+  /** What is wrong with it although uWebSockets.js passed it on: its limit is for heads that come in pieces alone. */
+  get refusal(): Refusal | undefined {
+    if (this.#headBytes > MAX_HEAD_BYTES) return 'tooLong';
+    const isLengthGood = /^\d*$/.test(this.#headers.get('content-length') ?? '');
+    const isCodingGood = /^(chunked)?$/i.test(this.#headers.get('transfer-encoding') ?? '');
+    return isLengthGood && isCodingGood ? undefined : 'malformed';
+  }
+
+  /** Answers what is no request, and closes the connection: nobody knows where the next one begins. */
+  refuse(refusal: Refusal): void {
+    const answer = refusalAnswer(refusal);
+    this.#isAnswered = true;
+    this.#response.cork(() => {
+      this.#writeHead(answer);
+      this.#response.end(answer.body, true);
+    });
+    this.#done();
   }
 
   send(answer: Answer): void {
@@ -208,6 +232,7 @@ export class UwsExchange implements Exchange {
         this.#response.writeHeader(name, line);
       }
     }
+    if (headers['Connection'] !== undefined) return;
     // Said, not done: closing a connection with unread bytes takes the answer with it. The client closes it.
     if (this.#server.isLast(this)) this.#response.writeHeader('Connection', 'close');
     else this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);

@@ -48,6 +48,7 @@ class UwsTransport implements Transport, UwsServer {
   readonly #apps: uWS.TemplatedApp[] = [];
   readonly #rearm: NodeJS.Timeout;
   #socket: uWS.us_listen_socket | undefined;
+  #isStopping = false;
   #port: number;
 
   constructor(options: TransportOptions, handler: Handler) {
@@ -70,7 +71,7 @@ class UwsTransport implements Transport, UwsServer {
   }
 
   isLast(exchange: UwsExchange): boolean {
-    return this.#socket === undefined || this.#options.proxies.isProxied(exchange);
+    return this.#isStopping || this.#options.proxies.isProxied(exchange);
   }
 
   onEnd(exchange: UwsExchange): void {
@@ -82,21 +83,23 @@ class UwsTransport implements Transport, UwsServer {
   async listen(): Promise<void> {
     const { tls } = this.#options;
     if (tls) await readTlsFiles(tls);
+    if (this.#isStopping) return;
+    if (tls && this.#port === 0) this.#port = await freePort(this.#options.host);
     const app = this.#serve(newApp(tls));
     // An app keeps its certificate. In one turn, so that next to no client finds the port closed.
-    if (this.#socket) uWS.us_listen_socket_close(this.#socket);
+    this.#closePort();
     this.#socket = await listen(app, this.#options.host, this.#port);
     this.#apps.push(app);
     this.#port = uWS.us_socket_local_port(this.#socket);
   }
 
-  async renewTls(): Promise<void> {
-    if (this.#socket !== undefined) await this.listen();
+  renewTls(): Promise<void> {
+    return this.listen();
   }
 
   stopAccepting(): void {
-    if (this.#socket) uWS.us_listen_socket_close(this.#socket);
-    this.#socket = undefined;
+    this.#isStopping = true;
+    this.#closePort();
   }
 
   idle(): Promise<void> {
@@ -109,11 +112,22 @@ class UwsTransport implements Transport, UwsServer {
     for (const app of this.#apps) app.close();
   }
 
+  /** Once for each socket: it is freed then. */
+  #closePort(): void {
+    if (this.#socket) uWS.us_listen_socket_close(this.#socket);
+    this.#socket = undefined;
+  }
+
   #serve(app: uWS.TemplatedApp): uWS.TemplatedApp {
     return app.any('/*', (response, request) => {
       const exchange = new UwsExchange(response, request, this);
       this.#running.add(exchange);
       this.#activity.begin();
+      const { refusal } = exchange;
+      if (refusal) {
+        exchange.refuse(refusal);
+        return;
+      }
       this.#activity.begin();
       void this.#handler(exchange).finally(() => this.#activity.end());
     });
@@ -123,6 +137,14 @@ class UwsTransport implements Transport, UwsServer {
 function newApp(tls: TlsFiles | undefined): uWS.TemplatedApp {
   if (!tls) return uWS.App();
   return uWS.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile });
+}
+
+/** Only a port that was asked for by its number can be listened on again while it has connections. */
+async function freePort(host: string): Promise<number> {
+  const socket = await listen(uWS.App(), host, 0);
+  const port = uWS.us_socket_local_port(socket);
+  uWS.us_listen_socket_close(socket);
+  return port;
 }
 
 function listen(app: uWS.TemplatedApp, host: string, port: number): Promise<uWS.us_listen_socket> {
