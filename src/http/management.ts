@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../metrics.ts';
-import { ListenError } from './exchange.ts';
+import { startListening } from './listening.ts';
 
 export interface Management {
   readonly port: number;
@@ -16,18 +15,9 @@ export async function listenManagement(
   const server = createServer((request, response) => {
     answer(request, response, metrics).catch(() => response.destroy());
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new ListenError(`can't listen on ${host} port ${port} (MGMT_HTTP_HOST, MGMT_HTTP_PORT)`, {
-          cause,
-        }),
-      ),
-    );
-    server.listen(port, host, resolve);
-  });
+  const listening = startListening(server, { host, port }, 'MGMT_HTTP_HOST, MGMT_HTTP_PORT');
   return {
-    port: portOf(server.address()),
+    port: await listening,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -45,9 +35,4 @@ async function answer(request: IncomingMessage, response: ServerResponse, metric
   }
   const { contentType, text } = await metrics.render();
   response.writeHead(200, { 'Content-Type': contentType }).end(text);
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
-  return address.port;
 }
