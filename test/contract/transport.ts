@@ -4,7 +4,10 @@ import { ListenError } from '../../src/http/exchange.ts';
 import { RawClient, requestHead } from '../support/raw-http.ts';
 import { type Listen, OPTIONS, Served, text, watch } from '../support/transport-harness.ts';
 import { describeRequestBodies } from './transport-bodies.ts';
+import { describeHeads } from './transport-heads.ts';
+import { describePace } from './transport-pace.ts';
 import { describeStreams } from './transport-streams.ts';
+import { describeTls } from './transport-tls.ts';
 
 /** What every HTTP transport must do. A transport's own test calls it with its function that listens. */
 export function describeTransport(name: string, listen: Listen): void {
@@ -260,6 +263,9 @@ export function describeTransport(name: string, listen: Listen): void {
     });
   });
 
+  describeHeads(name, listen);
   describeRequestBodies(name, listen);
   describeStreams(name, listen);
+  describePace(name, listen);
+  describeTls(name, listen);
 }

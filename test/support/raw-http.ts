@@ -1,12 +1,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connect as connectSecurely } from 'node:tls';
+
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { trustedAuthority } from './way.ts';
 
 export interface RawAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
+  /** The lines of the headers, as they came. */
+  readonly headerLines: readonly string[];
   readonly body: Buffer;
 }
 
@@ -52,6 +55,7 @@ export class RawClient {
   readonly #socket: Socket;
   readonly #received: Buffer[] = [];
   #receivedBytes = 0;
+  readonly #closed: Promise<void>;
   #wake = () => {};
   isClosed = false;
 
@@ -64,9 +68,12 @@ export class RawClient {
     });
     // What is wrong with a connection shows in what could be read from it.
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.isClosed = true;
-      this.#wake();
+    this.#closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.isClosed = true;
+        this.#wake();
+        resolve();
+      });
     });
   }
 
@@ -76,7 +83,7 @@ export class RawClient {
    */
   static async open(port: number, authority?: Buffer): Promise<RawClient> {
     const address = { port, host: '127.0.0.1' };
-    const socket = authority ? connectSecurely({ ...address, ca: authority }) : connect(address);
+    const socket = authority ? connectTls({ ...address, ca: authority }) : connect(address);
     socket.setNoDelay(true);
     await once(socket, authority ? 'secureConnect' : 'connect');
     return new RawClient(socket);
@@ -86,6 +93,21 @@ export class RawClient {
   static openUrl(url: string): Promise<RawClient> {
     const { protocol, port } = new URL(url);
     return RawClient.open(Number(port), protocol === 'https:' ? trustedAuthority() : undefined);
+  }
+
+  /** Over TLS, whatever the certificate. */
+  static async openTls(port: number): Promise<RawClient> {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.setNoDelay(true);
+    await once(socket, 'secureConnect');
+    return new RawClient(socket);
+  }
+
+  /** Of the server's certificate, where there is TLS. */
+  get certificateFingerprint(): string | undefined {
+    return this.#socket instanceof TLSSocket
+      ? this.#socket.getPeerCertificate().fingerprint256
+      : undefined;
   }
 
   send(bytes: string | Uint8Array): void {
@@ -98,7 +120,7 @@ export class RawClient {
     for (const piece of pieces) {
       if (this.isClosed || !this.#socket.writable) break;
       if (!this.#socket.write(piece)) {
-        await Promise.race([once(this.#socket, 'drain'), this.closed()]).catch(() => undefined);
+        await Promise.race([this.#drained(), this.#closed]);
       }
       sent += piece.length;
     }
@@ -134,7 +156,7 @@ export class RawClient {
     }
     const isBodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
     const length = isBodiless ? 0 : Number(headers.get('content-length'));
-    return { status, headers, body: await this.read(length) };
+    return { status, headers, headerLines: head.slice(1), body: await this.read(length) };
   }
 
   /** Up to the empty line. @throws Error when the connection is closed before */
@@ -163,12 +185,8 @@ export class RawClient {
     return this.#takeAll();
   }
 
-  async closed(): Promise<void> {
-    if (this.isClosed) return;
-    // Not events.once, which would throw the error that comes before.
-    await new Promise<void>((resolve) => {
-      this.#socket.once('close', () => resolve());
-    });
+  closed(): Promise<void> {
+    return this.#closed;
   }
 
   /** Goes away without a word. */
@@ -184,6 +202,10 @@ export class RawClient {
   /** Sends what is left, and goes away. */
   end(): void {
     this.#socket.end();
+  }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => this.#socket.once('drain', resolve));
   }
 
   #takeAll(): Buffer {

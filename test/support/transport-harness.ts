@@ -25,13 +25,16 @@ export class Served {
   readonly #exchanges: Exchange[];
   readonly #waiting: ((exchange: Exchange) => void)[];
   readonly #clients: RawClient[] = [];
+  readonly #isTls: boolean;
 
   private constructor(
     transport: Transport,
     exchanges: Exchange[],
     waiting: ((exchange: Exchange) => void)[],
+    isTls: boolean,
   ) {
     this.transport = transport;
+    this.#isTls = isTls;
     this.#exchanges = exchanges;
     this.#waiting = waiting;
   }
@@ -45,11 +48,12 @@ export class Served {
       else exchanges.push(exchange);
       return Promise.resolve();
     });
-    return new Served(transport, exchanges, waiting);
+    return new Served(transport, exchanges, waiting, changed.tls !== undefined);
   }
 
   async connect(): Promise<RawClient> {
-    const client = await RawClient.open(this.transport.port);
+    const { port } = this.transport;
+    const client = await (this.#isTls ? RawClient.openTls(port) : RawClient.open(port));
     this.#clients.push(client);
     return client;
   }
