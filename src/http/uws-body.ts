@@ -11,29 +11,36 @@ export class UwsBody implements RequestBody {
   /** What came before someone asked; one read of the socket at most, since the socket is paused until then. */
   readonly #early: Uint8Array[] = [];
   #sink: ((chunk: Uint8Array) => void) | undefined;
-  #onEnd: ((end: BodyEnd) => void) | undefined;
+  #tellEnd: (end: BodyEnd) => void = () => {};
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
   /** Of its sender. */
   readonly pace: Pace;
+  /** Resolves when no more of it comes, whether somebody took it or it was dropped. */
+  readonly ended: Promise<BodyEnd>;
 
   constructor(response: HttpResponse, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
     this.pace = new Pace(rule);
     this.#response = response;
+    this.ended = new Promise((resolve) => {
+      this.#tellEnd = resolve;
+    });
     response.onData((chunk, isLast) => this.#receive(new Uint8Array(chunk), isLast));
     response.pause();
   }
 
+  /** No more of it comes. */
+  get isEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   deliverTo(sink: (chunk: Uint8Array) => void): Promise<BodyEnd> {
     this.#sink = sink;
-    return new Promise((resolve) => {
-      this.#onEnd = resolve;
-      this.resume();
-      for (const chunk of this.#early.splice(0)) sink(chunk);
-      if (this.#end) resolve(this.#end);
-    });
+    this.resume();
+    for (const chunk of this.#early.splice(0)) sink(chunk);
+    return this.ended;
   }
 
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
@@ -92,6 +99,6 @@ export class UwsBody implements RequestBody {
     this.pace.stop(Date.now());
     // The connection's next request must be read, whether somebody asked for this body or not.
     this.resume();
-    this.#onEnd?.(this.#end);
+    this.#tellEnd(this.#end);
   }
 }

@@ -120,18 +120,9 @@ export class UwsExchange implements Exchange {
       return;
     }
     this.#isAnswered = true;
-    this.#body?.drop();
-    this.#response.cork(() => {
-      this.#writeHead(answer);
-      if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
-      else if (this.method === 'HEAD') {
-        if (answer.headers['Content-Length'] === undefined) {
-          this.#response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
-        }
-        this.#response.endWithoutBody();
-      } else this.#response.end(body);
-    });
-    this.#done();
+    const rest = this.#dropBody();
+    if (rest) void rest.then(() => this.#sendNow(answer));
+    else this.#sendNow(answer);
   }
 
   async stream(
@@ -144,8 +135,8 @@ export class UwsExchange implements Exchange {
       let head: Answer | undefined = answer;
       for await (const chunk of chunks) {
         if (this.#isGone || (head && this.#isAnswered)) return sentBytes;
-        if (head) this.#body?.drop();
         this.#isAnswered = true;
+        if (head) await this.#dropBody();
         await this.#write(chunk, lengthBytes, head);
         head = undefined;
         sentBytes += chunk.length;
@@ -172,8 +163,35 @@ export class UwsExchange implements Exchange {
     }
   }
 
+  /**
+   * uWebSockets.js closes the connection with the answer where the client asked for that, and a connection that is
+   * closed with unread bytes takes the answer with it. @returns what the answer has to wait for then
+   */
+  #dropBody(): Promise<unknown> | undefined {
+    this.#body?.drop();
+    const isClosed = /\bclose\b/i.test(this.#headers.get('connection') ?? '');
+    return isClosed && this.#body?.isEnded === false ? this.#body.ended : undefined;
+  }
+
+  #sendNow(answer: Answer): void {
+    if (this.#isEnded) return;
+    const { body = '' } = answer;
+    this.#response.cork(() => {
+      this.#writeHead(answer);
+      if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
+      else if (this.method === 'HEAD') {
+        if (answer.headers['Content-Length'] === undefined) {
+          this.#response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+        }
+        this.#response.endWithoutBody();
+      } else this.#response.end(body);
+    });
+    this.#done();
+  }
+
   /** Writes one chunk, after the head if one is given; resolves when it is with the kernel, or the client is gone. */
   #write(chunk: Uint8Array, lengthBytes: number, head: Answer | undefined): Promise<void> {
+    if (this.#isEnded) return Promise.resolve();
     let isOk = false;
     this.#response.cork(() => {
       if (head) this.#writeHead(head);
