@@ -30,7 +30,7 @@ export class NodeBody implements RequestBody {
       this.#tellEnd = resolve;
     });
     request.pause();
-    request.on('data', (chunk: Uint8Array) => this.#receive(chunk));
+    request.on('data', this.#receive);
     request.once('end', () => this.#finish('complete'));
     // After the answer node:http doesn't tell the request any more that its connection is gone.
     this.#socket.once('close', this.#onClose);
@@ -78,17 +78,18 @@ export class NodeBody implements RequestBody {
     this.resume();
   }
 
-  #receive(chunk: Uint8Array): void {
+  readonly #receive = (chunk: Uint8Array): void => {
     const nowMs = Date.now();
     if (this.pace.isWaiting) {
       this.pace.stop(nowMs, chunk.length);
       this.pace.wait(nowMs);
     }
     this.#sink?.(chunk);
-  }
+  };
 
   readonly #onClose = (): void => {
-    // The stream was destroyed with the connection; what it had read still counts.
+    // The stream was destroyed with the connection; what it had read still counts. It may be told of it, or not.
+    this.#request.off('data', this.#receive);
     const left: unknown = this.#request.read();
     if (left instanceof Uint8Array && !this.#isDropped) {
       if (this.#sink) this.#sink(left);
