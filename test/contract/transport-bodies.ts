@@ -141,72 +141,74 @@ export function describeRequestBodies(name: string, listen: Listen): void {
         expect(most - before).toBeLessThan(128 * MIB);
       });
 
-      describe('a sender that goes away in the middle', () => {
-        const SENT = 300_000;
-        const cutBody = async () => {
-          const opened = await openBody(1_000_000);
-          const bytes = random.bytes(SENT);
-          await opened.client.sendAll([...random.cut(bytes, 50_000)].map(frame));
-          return { ...opened, bytes };
-        };
-        const expectCut = async (
-          exchange: Exchange,
-          bytes: Buffer,
-          collected: ReturnType<typeof collect>,
-        ) => {
-          expect((await collected).end).toBe('cut');
-          expect((await collected).bytes.equals(bytes)).toBe(true);
-          expect(exchange.isOpen).toBe(false);
-          await served.transport.idle();
-        };
+      describe.each([300_000, 5000])(
+        'a sender that goes away in the middle, after %d bytes,',
+        (sentBytes) => {
+          const cutBody = async () => {
+            const opened = await openBody(1_000_000);
+            const bytes = random.bytes(sentBytes);
+            await opened.client.sendAll([...random.cut(bytes, 50_000)].map(frame));
+            return { ...opened, bytes };
+          };
+          const expectCut = async (
+            exchange: Exchange,
+            bytes: Buffer,
+            collected: ReturnType<typeof collect>,
+          ) => {
+            expect((await collected).end).toBe('cut');
+            expect((await collected).bytes.equals(bytes)).toBe(true);
+            expect(exchange.isOpen).toBe(false);
+            await served.transport.idle();
+          };
 
-        test('leaves what it sent', async () => {
-          const { client, exchange, body, bytes } = await cutBody();
-          const collected = collect(body);
-          client.end();
-          await expectCut(exchange, bytes, collected);
-        });
-
-        test('leaves what it sent, also when it went before anyone asked', async () => {
-          const { client, exchange, body, bytes } = await cutBody();
-          client.end();
-          await expectNextAnswered(await served.connect());
-          await expectCut(exchange, bytes, collect(body));
-        });
-
-        test('while its receiver had paused', async () => {
-          const { client, exchange, body, bytes } = await cutBody();
-          const collected = collect(body);
-          body.pause();
-          client.end();
-          await expectNextAnswered(await served.connect());
-          body.resume();
-          await expectCut(exchange, bytes, collected);
-        });
-
-        test('without a word', async () => {
-          const { client, exchange, body, bytes } = await cutBody();
-          let received = 0;
-          const ended = body.deliverTo((chunk) => {
-            received += chunk.length;
+          test('leaves what it sent', async () => {
+            const { client, exchange, body, bytes } = await cutBody();
+            const collected = collect(body);
+            client.end();
+            await expectCut(exchange, bytes, collected);
           });
-          await vi.waitFor(() => expect(received).toBe(bytes.length));
-          client.destroy();
-          expect(await ended).toBe('cut');
-          expect(exchange.isOpen).toBe(false);
-        });
 
-        test('counts as gone when the server closes', async () => {
-          const { body, bytes } = await cutBody();
-          let received = 0;
-          const ended = body.deliverTo((chunk) => {
-            received += chunk.length;
+          test('leaves what it sent, also when it went before anyone asked', async () => {
+            const { client, exchange, body, bytes } = await cutBody();
+            client.end();
+            await expectNextAnswered(await served.connect());
+            await expectCut(exchange, bytes, collect(body));
           });
-          await vi.waitFor(() => expect(received).toBe(bytes.length));
-          served.transport.close();
-          expect(await ended).toBe('cut');
-        });
-      });
+
+          test('while its receiver had paused', async () => {
+            const { client, exchange, body, bytes } = await cutBody();
+            const collected = collect(body);
+            body.pause();
+            client.end();
+            await expectNextAnswered(await served.connect());
+            body.resume();
+            await expectCut(exchange, bytes, collected);
+          });
+
+          test('without a word', async () => {
+            const { client, exchange, body, bytes } = await cutBody();
+            let received = 0;
+            const ended = body.deliverTo((chunk) => {
+              received += chunk.length;
+            });
+            await vi.waitFor(() => expect(received).toBe(bytes.length));
+            client.destroy();
+            expect(await ended).toBe('cut');
+            expect(exchange.isOpen).toBe(false);
+          });
+
+          test('counts as gone when the server closes', async () => {
+            const { body, bytes } = await cutBody();
+            let received = 0;
+            const ended = body.deliverTo((chunk) => {
+              received += chunk.length;
+            });
+            await vi.waitFor(() => expect(received).toBe(bytes.length));
+            served.transport.close();
+            expect(await ended).toBe('cut');
+          });
+        },
+      );
 
       describe('an answer before the body was read', () => {
         test('reaches its client, and the connection goes on: 30 MB', async () => {

@@ -119,6 +119,25 @@ export function describeHeads(name: string, listen: Listen): void {
       expect(bodies.map(({ body }) => body.toString())).toEqual(['one', 'two', 'three']);
     });
 
+    test.each(['the client', 'the server'])(
+      'an answer before the body was read reaches its client, where %s closes the connection then',
+      async (who) => {
+        const [size, piece] = [30_000_000, Buffer.alloc(100_000)];
+        const close = who === 'the client' ? { Connection: 'close' } : {};
+        const { client, exchange } = await request(
+          requestHead('PUT', '/', { 'Content-Length': size, ...close }),
+        );
+        if (who === 'the server') served.transport.stopAccepting();
+        // What the client hasn't read when it is told of a reset is lost.
+        client.pauseReading();
+        exchange.send(text('who are you?', 401));
+        await client.sendAll(Array(size / piece.length).fill(piece));
+        client.resumeReading();
+        const { status, body } = await client.readAnswer();
+        expect([status, body.toString()]).toEqual([401, 'who are you?']);
+      },
+    );
+
     test('answers of a server that accepts no more say Connection: close', async () => {
       const running = await request(requestHead('GET', '/'));
       const late = await served.connect();

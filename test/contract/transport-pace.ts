@@ -54,7 +54,7 @@ export function describePace(name: string, listen: Listen): void {
     });
 
     describe.each(FRAMINGS)('senders, $framing', ({ headers, frame, tail }) => {
-      const TOTAL = 3_000_000;
+      const TOTAL = 2_000_000;
       const upload = async (bytes: number) => {
         const client = await served.connect();
         client.send(requestHead('PUT', '/', headers(TOTAL)));

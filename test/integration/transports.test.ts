@@ -26,7 +26,9 @@ register('data:text/javascript,' + encodeURIComponent(hooks));
 const fixture = useServers();
 let directory: string;
 const file = (name: string) => join(directory, name);
-const withoutUws = () => ({ NODE_OPTIONS: `--import=${pathToFileURL(file('without-uws.mjs'))}` });
+const withoutUws = () => ({
+  NODE_OPTIONS: `--import=${pathToFileURL(file('without-uws.mjs')).href}`,
+});
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pierone-transports-'));
