@@ -4,7 +4,11 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { createLog } from '../../src/log.ts';
-import { startEmbeddedPostgres } from '../../src/meta/pg/embedded/embedded-postgres.ts';
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '../../src/meta/pg/embedded/embedded-postgres.ts';
+import { processesBelow } from './process-table.ts';
 
 /** A PostgreSQL of a test's own. Stop it in a hook: it outlives the test's process. */
 export interface TestPostgres {
@@ -14,8 +18,12 @@ export interface TestPostgres {
   stop(): Promise<void>;
   /** SIGKILL, as in a crash: nothing is removed, connections break. */
   kill(): Promise<void>;
-  /** Brings it up again after `kill`. */
+  /** A fast shutdown, as by an administrator: connections are ended, nothing is removed. */
+  shutDown(): Promise<void>;
+  /** Brings it up again after `kill` or `shutDown`. */
   start(): Promise<void>;
+  /** SIGSTOP to all its processes: it takes connections, and answers nothing. @returns what lets them go on */
+  freeze(): Promise<() => void>;
 }
 
 /** An embedded PostgreSQL with the empty database `pierone`, in a temporary directory. */
@@ -32,12 +40,34 @@ export async function startPostgres(): Promise<TestPostgres> {
       await removeCluster(server.directory, url);
       await rm(folder, { recursive: true, force: true });
     },
-    kill: () => killPostmaster(server.directory),
+    kill: () => killForGood(server),
+    shutDown: () => server.stop(),
     start: async () => {
       server = await startEmbeddedPostgres(directory, log);
       if (server.url !== url) throw new Error(`the url changed from ${url} to ${server.url}`);
     },
+    freeze: () => freeze(server.directory),
   };
+}
+
+/** The postmaster first: it starts no other process then. */
+async function freeze(directory: string): Promise<() => void> {
+  const postmaster = await readPostmasterPid(directory);
+  process.kill(postmaster, 'SIGSTOP');
+  const others = (await processesBelow(directory)).filter(({ pid }) => pid !== postmaster);
+  const frozen = [postmaster, ...others.map(({ pid }) => pid)];
+  for (const { pid } of others) signal(pid, 'SIGSTOP');
+  return () => {
+    for (const pid of frozen) signal(pid, 'SIGCONT');
+  };
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // A backend that ended meanwhile.
+  }
 }
 
 /** Open for the user that PostgreSQL runs as when the tests run as root. */
@@ -57,6 +87,12 @@ export async function killPostmaster(directory: string): Promise<void> {
   const pid = await readPostmasterPid(directory);
   process.kill(-pid, 'SIGKILL');
   while (await isPostmaster(pid)) await delay(10);
+}
+
+/** SIGKILL, as `killPostmaster`, to a server that would be started again: it isn't. */
+export async function killForGood(server: EmbeddedPostgres): Promise<void> {
+  process.kill(-(await readPostmasterPid(server.directory)), 'SIGKILL');
+  await server.stop();
 }
 
 /** False for a process that ended, also if nobody has read its end yet. */

@@ -3,6 +3,9 @@ export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError';
 }
 
+/** Another process owns the database. */
+export class DatabaseInUse extends EmbeddedPostgresError {}
+
 /** What a user can always do instead; ends a message. */
 export const OTHERWISE =
   'set STORAGE_DIRECTORY to another directory or DATABASE_URL to a PostgreSQL of yours.';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { EmbeddedPostgresError, OTHERWISE } from './error.ts';
+import { DatabaseInUse, OTHERWISE } from './error.ts';
 import { isTransient } from './server.ts';
 
 /** Of advisory locks in the database `postgres`; the bytes of "pier\0one". It must never change. */
@@ -10,8 +10,8 @@ const TIMEOUT_MS = 3_000;
 const POLL_MS = 100;
 
 /**
- * Makes the connection the owner's, until it ends. Throws where another process owns the database.
- * @returns false if the connection was lost: its server is being stopped.
+ * Makes the connection the owner's, until it ends.
+ * @returns false if the connection was lost: its server is being stopped. @throws DatabaseInUse
  */
 export async function takeOwnership(client: Client, directory: string): Promise<boolean> {
   try {
@@ -46,9 +46,9 @@ async function findOwner(client: Client): Promise<string | undefined> {
   return /^pierone-owner (\d+)$/.exec(rows[0]?.application_name ?? '')?.[1];
 }
 
-function inUse(directory: string, pid: string | undefined): EmbeddedPostgresError {
+function inUse(directory: string, pid: string | undefined): DatabaseInUse {
   const who = pid === undefined ? 'Another Pier One' : `Another Pier One (process ${pid})`;
-  return new EmbeddedPostgresError(
+  return new DatabaseInUse(
     `${who} uses the embedded database in ${directory}: stop it, or ${OTHERWISE}`,
   );
 }

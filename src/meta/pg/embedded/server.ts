@@ -8,7 +8,7 @@ import { optionsOf } from './account.ts';
 import { codeOf, EmbeddedPostgresError, messageOf, OTHERWISE } from './error.ts';
 import { unless } from './files.ts';
 import { type Place, PORT } from './place.ts';
-import { type Postmaster, readPostmaster } from './process.ts';
+import { type Postmaster, readPostmaster, stopPostmaster } from './process.ts';
 
 /** Recovery after a crash reads up to max_wal_size. */
 const START_TIMEOUT_MS = 300_000;
@@ -50,11 +50,19 @@ interface Attempt {
   ended(): string | undefined;
 }
 
-/** Adopts the cluster's server if it runs, else starts it; waits until it answers. */
-export async function ensureServer(place: Place, binaries: string): Promise<RunningServer> {
+/**
+ * Adopts the cluster's server if it runs, else starts it; waits until it answers.
+ * @throws the signal's reason; then what it started has ended.
+ */
+export async function ensureServer(
+  place: Place,
+  binaries: string,
+  signal?: AbortSignal,
+): Promise<RunningServer> {
   const begin = Date.now();
   let attempt: Attempt | undefined;
   while (Date.now() - begin < START_TIMEOUT_MS) {
+    if (signal?.aborted) await giveUp(place, attempt, signal);
     const postmaster = await readPostmaster(place.cluster);
     if (postmaster?.state === 'running') {
       const client = await connect(postmaster, place.cluster);
@@ -71,6 +79,12 @@ export async function ensureServer(place: Place, binaries: string): Promise<Runn
   }
   if (attempt?.pid && attempt.ended() === undefined) process.kill(attempt.pid, 'SIGINT');
   throw await startFailure(place, attempt);
+}
+
+async function giveUp(place: Place, attempt: Attempt | undefined, signal: AbortSignal) {
+  if (attempt?.pid && attempt.ended() === undefined)
+    await stopPostmaster(attempt.pid, place.cluster);
+  signal.throwIfAborted();
 }
 
 /**
