@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCodeOf, type HttpAnswer, HttpClient, type HttpOptions } from './http-client.ts';
+
+/** No request may take longer, whatever is broken. */
+const ANSWER_TIMEOUT_MS = 60_000;
+const PIECE_PAUSE_MS = 20;
+
+/** Sends requests, and writes down every answer that isn't one of the expected ones or a proper 503. */
+export class StrictClient {
+  readonly violations: string[] = [];
+  /** Proper ones: UNAVAILABLE, with Retry-After. */
+  unavailable = 0;
+  readonly #client: HttpClient;
+
+  constructor(url: string) {
+    this.#client = new HttpClient(url);
+  }
+
+  /** @returns undefined for a 503, and for what is a violation */
+  send(
+    method: string,
+    path: string,
+    expected: number,
+    options: HttpOptions = {},
+  ): Promise<HttpAnswer | undefined> {
+    return this.#check(`${method} ${path}`, expected, this.#client.send(method, path, options));
+  }
+
+  /** The body in pieces with pauses, until there is an answer; chunked without a Content-Length. */
+  sendSlowly(
+    method: string,
+    path: string,
+    expected: number,
+    pieces: Iterable<Uint8Array>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpAnswer | undefined> {
+    const request = this.#client.open(method, path, headers);
+    let isAnswered = false;
+    const answer = request.answer.finally(() => {
+      isAnswered = true;
+    });
+    const write = async () => {
+      for (const piece of pieces) {
+        if (isAnswered) return request.cut();
+        await Promise.race([request.write(piece), answer]);
+        await delay(PIECE_PAUSE_MS);
+      }
+      request.end();
+    };
+    // What goes wrong while writing is told by the answer, or by its absence.
+    write().catch(() => undefined);
+    return this.#check(`${method} ${path}`, expected, answer);
+  }
+
+  /** @returns the offset of an upload; `closed` when it isn't open (any more); undefined as `send` does */
+  async statusOf(path: string): Promise<number | 'closed' | undefined> {
+    const request = this.#client.send('GET', path);
+    const { status } = await request.catch(() => ({ status: 0 }));
+    if (status === 404) return 'closed';
+    const answer = await this.#check(`GET ${path}`, 204, request);
+    if (!answer) return undefined;
+    const last = Number(/^0-(\d+)$/.exec(answer.headers['range'] ?? '')?.[1]);
+    // "0-0" is told of an empty upload, too.
+    return last === 0 ? 0 : last + 1;
+  }
+
+  async #check(
+    what: string,
+    expected: number,
+    request: Promise<HttpAnswer>,
+  ): Promise<HttpAnswer | undefined> {
+    const answer = await withinTime(request).catch((error: unknown) => {
+      this.violations.push(`${what}: no answer (${String(error)})`);
+    });
+    if (!answer) return undefined;
+    if (answer.status === expected) return answer;
+    if (isProper503(answer)) this.unavailable += 1;
+    else this.violations.push(`${what}: ${answer.status} ${answer.body.toString().slice(0, 500)}`);
+    return undefined;
+  }
+}
+
+async function withinTime(request: Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const timer = new AbortController();
+  const late = delay(ANSWER_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`it took longer than ${ANSWER_TIMEOUT_MS} ms`);
+  });
+  try {
+    return await Promise.race([request, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
+
+function isProper503(answer: HttpAnswer): boolean {
+  if (answer.status !== 503 || !/^\d+$/.test(answer.headers['retry-after'] ?? '')) return false;
+  try {
+    return errorCodeOf(answer) === 'UNAVAILABLE';
+  } catch {
+    return false;
+  }
+}
