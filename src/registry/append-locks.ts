@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HeldLock, Locks } from '../meta/metadata-store.ts';
 import { OciError } from '../oci/error.ts';
+import { clientGone } from './append-rules.ts';
 
 /** How long a new append, or a status request, waits for an append whose client is gone. */
 const MAX_WAIT_MS = 10_000;
@@ -32,25 +33,38 @@ export class AppendLocks {
     this.#locks = locks;
   }
 
-  /** @throws OciError 409 when another append to the upload is running, MetadataUnavailable */
-  async acquire(uploadId: string): Promise<AppendLock> {
+  /**
+   * `signal` tells that the client went away while this waits, perhaps for the database: then nothing may begin any
+   * more, since its client may have asked for the status already.
+   * @throws OciError 409 when another append to the upload is running, or the client is gone; MetadataUnavailable
+   */
+  async acquire(uploadId: string, signal?: AbortSignal): Promise<AppendLock> {
     const deadline = Date.now() + MAX_WAIT_MS;
     for (;;) {
       await this.#waitForLocal(uploadId, deadline);
-      const lock = this.#local.has(uploadId) ? undefined : await this.#tryAcquire(uploadId);
+      const isFree = !this.#local.has(uploadId);
+      const lock = isFree ? await this.#tryAcquire(uploadId, signal) : undefined;
+      if (signal?.aborted) {
+        await lock?.release();
+        throw clientGone();
+      }
       if (lock) return lock;
       if (Date.now() >= deadline || (await this.#isAlive(uploadId))) throw busy();
       await delay(POLL_MS);
     }
   }
 
-  /** Resolves when no append whose client is gone is being stored any more, or after the longest wait. */
+  /**
+   * Resolves when no append whose client is gone is being stored any more.
+   * @throws OciError 503 after the longest wait: an offset that is told now may be wrong in a moment
+   */
   async waitWhileClientGone(uploadId: string): Promise<void> {
     const deadline = Date.now() + MAX_WAIT_MS;
     await this.#waitForLocal(uploadId, deadline);
     if (!(await this.#locks.isHeld(appendName(uploadId)))) return;
     if (!this.#local.has(uploadId)) await delay(HANG_UP_NEWS_MS);
-    while (Date.now() < deadline && (await this.#locks.isHeld(goneName(uploadId)))) {
+    while (await this.#locks.isHeld(goneName(uploadId))) {
+      if (Date.now() >= deadline) throw stillStoring();
       await delay(POLL_MS);
     }
   }
@@ -76,14 +90,22 @@ export class AppendLocks {
     return isHeld && !(await this.#locks.isHeld(goneName(uploadId)));
   }
 
-  async #tryAcquire(uploadId: string): Promise<AppendLock | undefined> {
+  async #tryAcquire(
+    uploadId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<AppendLock | undefined> {
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const append: LocalAppend = { isClientGone: false, ended };
+    const append: LocalAppend = { isClientGone: signal?.aborted ?? false, ended };
+    const onGone = () => {
+      append.isClientGone = true;
+    };
+    signal?.addEventListener('abort', onGone);
     this.#local.set(uploadId, append);
     const forget = () => {
+      signal?.removeEventListener('abort', onGone);
       this.#local.delete(uploadId);
       end();
     };
@@ -130,6 +152,13 @@ function appendName(uploadId: string): string {
 
 function goneName(uploadId: string): string {
   return `gone:${uploadId}`;
+}
+
+function stillStoring(): OciError {
+  return new OciError('UNAVAILABLE', {
+    message: 'what an interrupted request sent is still being stored: ask again',
+    headers: { 'Retry-After': '5' },
+  });
 }
 
 function busy(): OciError {

@@ -126,7 +126,7 @@ export class Uploads {
   /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
   async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     requireUploadId(id);
-    const lock = await this.#locks.acquire(id);
+    const lock = await this.#locks.acquire(id, signal);
     const onGone = () => lock.clientGone();
     if (signal.aborted) onGone();
     signal.addEventListener('abort', onGone);

@@ -112,3 +112,39 @@ test('a client that goes away after its append was answered holds up nobody', as
   lock.clientGone();
   expect(locks.held).toEqual(new Set());
 });
+
+test('a client that goes away while its append waits for the lock: nothing is begun', async () => {
+  const { one, locks } = openPair(true);
+  const client = new AbortController();
+  let letAnswer = () => {};
+  const promise = new Promise<void>((resolve) => {
+    letAnswer = resolve;
+  });
+  const tryAcquire = locks.tryAcquire.bind(locks);
+  vi.spyOn(locks, 'tryAcquire').mockImplementationOnce((name) =>
+    promise.then(() => tryAcquire(name)),
+  );
+  const acquired = one.acquire('u', client.signal);
+  client.abort();
+  // A new append of the same client waits instead of being refused.
+  const next = one.acquire('u');
+  letAnswer();
+  await expect(acquired).rejects.toThrow(OciError);
+  await (await next).release();
+  expect(locks.held).toEqual(new Set());
+});
+
+test('while an append whose client is gone is stored for very long, the status is 503', async () => {
+  vi.useFakeTimers();
+  try {
+    const { one, other } = openPair(false);
+    const lock = await one.acquire('u');
+    lock.clientGone();
+    const status = expect(other.waitWhileClientGone('u')).rejects.toMatchObject({ status: 503 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    await status;
+    await lock.release();
+  } finally {
+    vi.useRealTimers();
+  }
+});
