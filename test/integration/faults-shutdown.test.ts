@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
 import { HttpClient } from '../support/http-client.ts';
-import { expectStatus, randomSample, startUpload } from '../support/sample-content.ts';
+import { expectStatus, pushBlob, randomSample, startUpload } from '../support/sample-content.ts';
 import { useServers } from '../support/server-fixture.ts';
 import { startRegistry } from '../support/test-registry.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -117,4 +117,19 @@ test('what a cut client sent is kept also when the database is slow', async () =
   } finally {
     await next.close();
   }
+});
+
+test('SIGTERM while PostgreSQL hangs ends the server all the same', async () => {
+  const running = await fixture.start();
+  // It has connections that nobody will confirm the end of.
+  const blob = randomSample(100);
+  await pushBlob(running.api, 'faults/hang', blob);
+  const goOn = await fixture.postgres.freeze();
+  try {
+    expect(await running.server.stop()).toBe(0);
+  } finally {
+    goOn();
+  }
+  const { api } = await fixture.start();
+  await expectStatus(api.send('GET', `/v2/faults/hang/blobs/${blob.digest}`), 200);
 });

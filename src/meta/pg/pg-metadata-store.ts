@@ -11,6 +11,9 @@ const HAS_OBJECTS = {
   text: `select where exists (select from blob_segments) or exists (select from upload_segments)`,
 };
 
+/** A server that hangs confirms no end of a connection. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
 export interface PgMetadataOptions {
   readonly url: string;
   readonly maxConnections: number;
@@ -42,9 +45,14 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
       if (!rows[0]) throw new Error('the table registry has no row');
       return rows[0].id;
     },
-    async close() {
-      await locks.close();
-      await database.close();
-    },
+    close: () => within(CLOSE_TIMEOUT_MS, Promise.all([locks.close(), database.close()])),
   };
+}
+
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const isTimeOver = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, isTimeOver]).finally(() => clearTimeout(timer));
 }
