@@ -4,6 +4,8 @@ import { errorCodeOf, type HttpAnswer, HttpClient, type HttpOptions } from './ht
 /** No request may take longer, whatever is broken. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const PIECE_PAUSE_MS = 20;
+/** As docker and others do, which keep their connections. */
+const KEEP = { Connection: 'keep-alive' };
 
 /** Sends requests, and writes down every answer that isn't one of the expected ones or a proper 503. */
 export class StrictClient {
@@ -23,7 +25,9 @@ export class StrictClient {
     expected: number,
     options: HttpOptions = {},
   ): Promise<HttpAnswer | undefined> {
-    return this.#check(`${method} ${path}`, expected, this.#client.send(method, path, options));
+    const headers = { ...KEEP, ...options.headers };
+    const request = this.#client.send(method, path, { ...options, headers });
+    return this.#check(`${method} ${path}`, expected, request);
   }
 
   /** The body in pieces with pauses, until there is an answer; chunked without a Content-Length. */
@@ -34,7 +38,7 @@ export class StrictClient {
     pieces: Iterable<Uint8Array>,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpAnswer | undefined> {
-    const request = this.#client.open(method, path, headers);
+    const request = this.#client.open(method, path, { ...KEEP, ...headers });
     let isAnswered = false;
     const answer = request.answer.finally(() => {
       isAnswered = true;
