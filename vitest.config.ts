@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 
 /** The ways in which the API's tests reach the registry, a project each: the transport, and whether it speaks TLS. */
 type Way = 'uws' | 'node' | 'uws-tls' | 'node-tls';
-const WAYS: readonly Way[] = ['uws'];
+const WAYS: readonly Way[] = ['uws', 'node', 'uws-tls', 'node-tls'];
 
 /** One project per kind of test; CONTRIBUTING.md says what belongs where. */
 function project(name: string, testTimeoutMs: number, options: object = {}) {

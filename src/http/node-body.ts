@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import type { RequestBody } from './exchange.ts';
+import { MAX_DROPPED_BYTES, type RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -11,15 +11,19 @@ export class NodeBody implements RequestBody {
   readonly pace: Pace;
   /** Resolves when no more of it comes, whether somebody took it or it was dropped. */
   readonly ended: Promise<BodyEnd>;
+  /** Resolves when no more of it comes, or so much was dropped that a connection stays open for it no longer. */
+  readonly dropped: Promise<void>;
   readonly #request: IncomingMessage;
   readonly #socket: IncomingMessage['socket'];
   /** What a sender that has gone had sent, and nobody has asked for yet. */
   #left: Uint8Array | undefined;
   #sink: ((chunk: Uint8Array) => void) | undefined;
   #tellEnd: (end: BodyEnd) => void = () => {};
+  #tellDropped = () => {};
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
+  #droppedBytes = 0;
 
   constructor(request: IncomingMessage, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
@@ -28,6 +32,9 @@ export class NodeBody implements RequestBody {
     this.#socket = request.socket;
     this.ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
+    });
+    this.dropped = new Promise((resolve) => {
+      this.#tellDropped = resolve;
     });
     request.pause();
     request.on('data', this.#receive);
@@ -84,7 +91,10 @@ export class NodeBody implements RequestBody {
       this.pace.stop(nowMs, chunk.length);
       this.pace.wait(nowMs);
     }
-    this.#sink?.(chunk);
+    if (this.#isDropped) {
+      this.#droppedBytes += chunk.length;
+      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
+    } else this.#sink?.(chunk);
   };
 
   readonly #onClose = (): void => {
@@ -103,5 +113,6 @@ export class NodeBody implements RequestBody {
     this.#socket.off('close', this.#onClose);
     this.pace.stop(Date.now());
     this.#tellEnd(this.#end);
+    this.#tellDropped();
   }
 }

@@ -179,14 +179,14 @@ export class NodeExchange implements Exchange {
 
   /**
    * The kernel has the answer. Where node:http would close the connection now, a body that still comes is read to
-   * its end first: else the answer may be lost with it.
+   * its end first, or for a while: else the answer may be lost with it.
    */
   #finish(): void {
     if (this.#isGone) return;
     if (!this.#isLast || !this.#body || this.#body.isEnded) this.#response.end();
     else {
       this.#response.flushHeaders();
-      void this.#body.ended.then(() => this.#response.end());
+      void this.#body.dropped.then(() => this.#response.end());
     }
   }
 

@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import type { RequestBody } from './exchange.ts';
+import { MAX_DROPPED_BYTES, type RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -11,21 +11,27 @@ export class UwsBody implements RequestBody {
   /** What came before someone asked; one read of the socket at most, since the socket is paused until then. */
   readonly #early: Uint8Array[] = [];
   #sink: ((chunk: Uint8Array) => void) | undefined;
+  readonly #ended: Promise<BodyEnd>;
   #tellEnd: (end: BodyEnd) => void = () => {};
+  #tellDropped = () => {};
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
+  #droppedBytes = 0;
   /** Of its sender. */
   readonly pace: Pace;
-  /** Resolves when no more of it comes, whether somebody took it or it was dropped. */
-  readonly ended: Promise<BodyEnd>;
+  /** Resolves when no more of it comes, or so much was dropped that an answer waits no longer. */
+  readonly dropped: Promise<void>;
 
   constructor(response: HttpResponse, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
     this.pace = new Pace(rule);
     this.#response = response;
-    this.ended = new Promise((resolve) => {
+    this.#ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
+    });
+    this.dropped = new Promise((resolve) => {
+      this.#tellDropped = resolve;
     });
     response.onData((chunk, isLast) => this.#receive(new Uint8Array(chunk), isLast));
     response.pause();
@@ -40,7 +46,7 @@ export class UwsBody implements RequestBody {
     this.#sink = sink;
     this.resume();
     for (const chunk of this.#early.splice(0)) sink(chunk);
-    return this.ended;
+    return this.#ended;
   }
 
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
@@ -80,11 +86,10 @@ export class UwsBody implements RequestBody {
 
   #receive(chunk: Uint8Array, isLast: boolean): void {
     this.#countMoved(chunk.length);
-    if (chunk.length > 0 && !this.#isDropped) {
-      if (this.#sink) this.#sink(chunk);
-      else this.#early.push(chunk.slice());
-    }
+    if (chunk.length > 0) this.#pass(chunk);
     if (isLast) this.#finish('complete');
+    // uWebSockets.js sets its time-out anew for what it had read already, although the body is paused.
+    else if (this.#isPaused) this.#response.pause();
   }
 
   #countMoved(bytes: number): void {
@@ -94,11 +99,20 @@ export class UwsBody implements RequestBody {
     this.pace.wait(nowMs);
   }
 
+  #pass(chunk: Uint8Array): void {
+    if (this.#isDropped) {
+      this.#droppedBytes += chunk.length;
+      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
+    } else if (this.#sink) this.#sink(chunk);
+    else this.#early.push(chunk.slice());
+  }
+
   #finish(end: BodyEnd): void {
     this.#end ??= end;
     this.pace.stop(Date.now());
     // The connection's next request must be read, whether somebody asked for this body or not.
     this.resume();
     this.#tellEnd(this.#end);
+    this.#tellDropped();
   }
 }

@@ -167,10 +167,13 @@ export class UwsExchange implements Exchange {
    * uWebSockets.js closes the connection with the answer where the client asked for that, and a connection that is
    * closed with unread bytes takes the answer with it. @returns what the answer has to wait for then
    */
-  #dropBody(): Promise<unknown> | undefined {
+  #dropBody(): Promise<void> | undefined {
     this.#body?.drop();
-    const isClosed = /\bclose\b/i.test(this.#headers.get('connection') ?? '');
-    return isClosed && this.#body?.isEnded === false ? this.#body.ended : undefined;
+    return this.#wantsClose && this.#body?.isEnded === false ? this.#body.dropped : undefined;
+  }
+
+  get #wantsClose(): boolean {
+    return /\bclose\b/i.test(this.#headers.get('connection') ?? '');
   }
 
   #sendNow(answer: Answer): void {
@@ -253,7 +256,7 @@ export class UwsExchange implements Exchange {
     if (headers['Connection'] !== undefined) return;
     // Said, not done: closing a connection with unread bytes takes the answer with it. The client closes it.
     if (this.#server.isLast(this)) this.#response.writeHeader('Connection', 'close');
-    else this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);
+    else if (!this.#wantsClose) this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);
   }
 
   #hasBody(): boolean {

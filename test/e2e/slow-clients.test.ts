@@ -16,7 +16,7 @@ import type { SlowClientsPlan, TransferReport } from '../support/slow-clients/pl
 import { runSlowClients } from '../support/slow-clients/run.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
-const TRANSPORTS = ['uws'];
+const TRANSPORTS = ['uws', 'node'];
 const SLOW_SECONDS = Number(process.env['SLOW_CLIENTS_SECONDS'] ?? '60');
 
 const MIB = 1024 * 1024;

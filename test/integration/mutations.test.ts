@@ -23,7 +23,10 @@ const SAMPLES = 60;
 /** Connections to the database and of the metrics' readers come after the first count. */
 const MORE_FILES = 20;
 
-const SERVERS = [{ transport: 'uWebSockets.js', environment: {}, count: COUNT }];
+const SERVERS = [
+  { transport: 'uWebSockets.js', environment: { HTTP_TRANSPORT: 'uws' }, count: COUNT },
+  { transport: 'node:http', environment: { HTTP_TRANSPORT: 'node' }, count: Math.ceil(COUNT / 4) },
+];
 
 const fixture = useServers();
 
