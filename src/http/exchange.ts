@@ -61,6 +61,8 @@ export const MAX_HEAD_BYTES = 16 * 1024;
  * dropped first: a connection that is closed with unread bytes takes the answer with it.
  */
 export const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
+/** A sender that has its answer may stop: so long without a byte, and the rest is waited for no longer. */
+export const QUIET_MS = 1_000;
 
 /** PEM files. */
 export interface TlsFiles {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import { MAX_DROPPED_BYTES, type RequestBody } from './exchange.ts';
+import { MAX_DROPPED_BYTES, QUIET_MS, type RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -11,8 +11,6 @@ export class NodeBody implements RequestBody {
   readonly pace: Pace;
   /** Resolves when no more of it comes, whether somebody took it or it was dropped. */
   readonly ended: Promise<BodyEnd>;
-  /** Resolves when no more of it comes, or so much was dropped that a connection stays open for it no longer. */
-  readonly dropped: Promise<void>;
   readonly #request: IncomingMessage;
   readonly #socket: IncomingMessage['socket'];
   /** What a sender that has gone had sent, and nobody has asked for yet. */
@@ -20,6 +18,7 @@ export class NodeBody implements RequestBody {
   #sink: ((chunk: Uint8Array) => void) | undefined;
   #tellEnd: (end: BodyEnd) => void = () => {};
   #tellDropped = () => {};
+  #quiet: NodeJS.Timeout | undefined;
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
@@ -32,9 +31,6 @@ export class NodeBody implements RequestBody {
     this.#socket = request.socket;
     this.ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
-    });
-    this.dropped = new Promise((resolve) => {
-      this.#tellDropped = resolve;
     });
     request.pause();
     request.on('data', this.#receive);
@@ -85,6 +81,14 @@ export class NodeBody implements RequestBody {
     this.resume();
   }
 
+  /** Resolves when no more of it comes, or enough was dropped for the connection to be closed. Call it after `drop`. */
+  dropped(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tellDropped = resolve;
+      this.#quiet = setTimeout(resolve, QUIET_MS);
+    });
+  }
+
   readonly #receive = (chunk: Uint8Array): void => {
     const nowMs = Date.now();
     if (this.pace.isWaiting) {
@@ -92,6 +96,7 @@ export class NodeBody implements RequestBody {
       this.pace.wait(nowMs);
     }
     if (this.#isDropped) {
+      this.#quiet?.refresh();
       this.#droppedBytes += chunk.length;
       if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
     } else this.#sink?.(chunk);
@@ -113,6 +118,7 @@ export class NodeBody implements RequestBody {
     this.#socket.off('close', this.#onClose);
     this.pace.stop(Date.now());
     this.#tellEnd(this.#end);
+    clearTimeout(this.#quiet);
     this.#tellDropped();
   }
 }

@@ -186,7 +186,7 @@ export class NodeExchange implements Exchange {
     if (!this.#isLast || !this.#body || this.#body.isEnded) this.#response.end();
     else {
       this.#response.flushHeaders();
-      void this.#body.dropped.then(() => this.#response.end());
+      void this.#body.dropped().then(() => this.#response.end());
     }
   }
 

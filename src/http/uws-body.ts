@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import { MAX_DROPPED_BYTES, type RequestBody } from './exchange.ts';
+import { MAX_DROPPED_BYTES, QUIET_MS, type RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -14,14 +14,13 @@ export class UwsBody implements RequestBody {
   readonly #ended: Promise<BodyEnd>;
   #tellEnd: (end: BodyEnd) => void = () => {};
   #tellDropped = () => {};
+  #quiet: NodeJS.Timeout | undefined;
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
   #droppedBytes = 0;
   /** Of its sender. */
   readonly pace: Pace;
-  /** Resolves when no more of it comes, or so much was dropped that an answer waits no longer. */
-  readonly dropped: Promise<void>;
 
   constructor(response: HttpResponse, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
@@ -29,9 +28,6 @@ export class UwsBody implements RequestBody {
     this.#response = response;
     this.#ended = new Promise((resolve) => {
       this.#tellEnd = resolve;
-    });
-    this.dropped = new Promise((resolve) => {
-      this.#tellDropped = resolve;
     });
     response.onData((chunk, isLast) => this.#receive(new Uint8Array(chunk), isLast));
     response.pause();
@@ -84,6 +80,14 @@ export class UwsBody implements RequestBody {
     this.resume();
   }
 
+  /** Resolves when no more of it comes, or enough was dropped for the connection to be closed. Call it after `drop`. */
+  dropped(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tellDropped = resolve;
+      this.#quiet = setTimeout(resolve, QUIET_MS);
+    });
+  }
+
   #receive(chunk: Uint8Array, isLast: boolean): void {
     this.#countMoved(chunk.length);
     if (chunk.length > 0) this.#pass(chunk);
@@ -101,6 +105,7 @@ export class UwsBody implements RequestBody {
 
   #pass(chunk: Uint8Array): void {
     if (this.#isDropped) {
+      this.#quiet?.refresh();
       this.#droppedBytes += chunk.length;
       if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
     } else if (this.#sink) this.#sink(chunk);
@@ -113,6 +118,7 @@ export class UwsBody implements RequestBody {
     // The connection's next request must be read, whether somebody asked for this body or not.
     this.resume();
     this.#tellEnd(this.#end);
+    clearTimeout(this.#quiet);
     this.#tellDropped();
   }
 }

@@ -121,7 +121,7 @@ export class UwsExchange implements Exchange {
     }
     this.#isAnswered = true;
     const rest = this.#dropBody();
-    if (rest) void rest.then(() => this.#sendNow(answer));
+    if (rest) this.#sendBefore(rest, answer);
     else this.#sendNow(answer);
   }
 
@@ -169,11 +169,31 @@ export class UwsExchange implements Exchange {
    */
   #dropBody(): Promise<void> | undefined {
     this.#body?.drop();
-    return this.#wantsClose && this.#body?.isEnded === false ? this.#body.dropped : undefined;
+    return this.#wantsClose && this.#body?.isEnded === false ? this.#body.dropped() : undefined;
   }
 
   get #wantsClose(): boolean {
     return /\bclose\b/i.test(this.#headers.get('connection') ?? '');
+  }
+
+  /** The answer goes out in a chunk, and its end, with which the connection is closed, after the rest of the body. */
+  #sendBefore(rest: Promise<void>, answer: Answer): void {
+    const { body = '' } = answer;
+    if (body.length === 0 || this.method === 'HEAD') {
+      void rest.then(() => this.#sendNow(answer));
+      return;
+    }
+    this.#response.cork(() => {
+      this.#writeHead(answer);
+      this.#response.write(body);
+    });
+    void rest.then(() => this.#endChunks());
+  }
+
+  #endChunks(): void {
+    if (this.#isEnded) return;
+    this.#response.cork(() => this.#response.end());
+    this.#done();
   }
 
   #sendNow(answer: Answer): void {

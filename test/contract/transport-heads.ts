@@ -138,6 +138,20 @@ export function describeHeads(name: string, listen: Listen): void {
       },
     );
 
+    test.each([
+      ['goes on and on', 200_000_000],
+      ['stops when it has it', 1_000_000],
+    ])('the same for a client that closes, and %s', async (_, sentBytes) => {
+      const head = { 'Content-Length': 1_000_000_000, Connection: 'close' };
+      const { client, exchange } = await request(requestHead('PUT', '/', head));
+      exchange.send(text('who are you?', 401));
+      for (let sent = 0; sent < sentBytes && !client.isClosed; sent += 1_000_000) {
+        await Promise.race([client.sendAll([Buffer.alloc(1_000_000)]), client.closed()]);
+      }
+      expect((await client.readToEnd()).toString()).toMatch(/^HTTP\/1\.1 401 .*who are you\?/s);
+      await served.transport.idle();
+    });
+
     test('answers of a server that accepts no more say Connection: close', async () => {
       const running = await request(requestHead('GET', '/'));
       const late = await served.connect();

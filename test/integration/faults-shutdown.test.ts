@@ -47,6 +47,16 @@ test('SIGTERM lets an upload end, within SHUTDOWN_TIMEOUT', async () => {
   await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
 });
 
+test('a second signal ends it at once, whatever is running', async () => {
+  const running = await fixture.start({ SHUTDOWN_TIMEOUT: '3600' });
+  const { append } = await beginAppend(running, randomSample(MIB).bytes);
+  const stopped = running.server.stop();
+  await waitUntil('the port to close', () => isClosed(running.api));
+  process.kill(running.server.pid, 'SIGTERM');
+  expect(await stopped).toBe(1);
+  await expect(append.answer).rejects.toThrow();
+});
+
 test.each([
   ['a body that stopped arriving', false],
   ['a body that is still arriving', true],

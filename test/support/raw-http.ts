@@ -156,17 +156,34 @@ export class RawClient {
     }
     const isBodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
     const length = isBodiless ? 0 : Number(headers.get('content-length'));
-    return { status, headers, headerLines: head.slice(1), body: await this.read(length) };
+    const isChunked = headers.get('transfer-encoding') === 'chunked';
+    const body = isChunked ? await this.readChunked() : await this.read(length);
+    return { status, headers, headerLines: head.slice(1), body };
+  }
+
+  /** A body in chunks, to its end (RFC 9112, section 7.1). @throws Error when the connection is closed before */
+  async readChunked(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const size = Number.parseInt(await this.#readUpTo('\r\n', 'the size of a chunk'), 16);
+      const chunk = await this.read(size + 2);
+      if (size === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, size));
+    }
   }
 
   /** Up to the empty line. @throws Error when the connection is closed before */
-  async readHead(): Promise<string> {
+  readHead(): Promise<string> {
+    return this.#readUpTo('\r\n\r\n', 'the head of an answer');
+  }
+
+  async #readUpTo(mark: string, what: string): Promise<string> {
     for (;;) {
       const all = this.#takeAll();
-      const end = all.indexOf('\r\n\r\n');
-      if (all.length > 0) this.#putBack(end < 0 ? all : all.subarray(end + 4));
+      const end = all.indexOf(mark);
+      if (all.length > 0) this.#putBack(end < 0 ? all : all.subarray(end + mark.length));
       if (end >= 0) return all.subarray(0, end).toString('latin1');
-      await this.#more('the head of an answer');
+      await this.#more(what);
     }
   }
 

@@ -37,6 +37,10 @@ export async function readAnswer(client: RawClient, method: string): Promise<Wir
     return { status, headers, body: Buffer.alloc(0), isToEnd: false };
   }
   const [length] = lengths;
+  // What is answered before its body came, to a client that closes, has its end after that.
+  if (length === undefined && headers.get('transfer-encoding')?.[0] === 'chunked') {
+    return { status, headers, body: await client.readChunked(), isToEnd: false };
+  }
   if (length === undefined) {
     return { status, headers, body: await client.readToEnd(), isToEnd: true };
   }
