@@ -9,7 +9,7 @@ export function refusalText(code: string | undefined): string | undefined {
   const refusal = refusalOf(code);
   if (!refusal) return undefined;
   const { status, headers, body = '' } = refusalAnswer(refusal);
-  const all = { ...headers, 'Content-Length': String(body.length) };
+  const all = { ...headers, Connection: 'close', 'Content-Length': String(body.length) };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${String(body)}`;
 }

@@ -11,8 +11,7 @@ export const REFUSALS = {
 
 export type Refusal = keyof typeof REFUSALS;
 
-/** The connection is closed after it. */
+/** The connection is closed after it, which its transport says. */
 export function refusalAnswer(refusal: Refusal): Answer {
-  const { headers, ...answer } = errorAnswer(new OciError('UNSUPPORTED', REFUSALS[refusal]));
-  return { ...answer, headers: { ...headers, Connection: 'close' } };
+  return errorAnswer(new OciError('UNSUPPORTED', REFUSALS[refusal]));
 }

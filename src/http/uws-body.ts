@@ -93,7 +93,7 @@ export class UwsBody implements RequestBody {
     if (chunk.length > 0) this.#pass(chunk);
     if (isLast) this.#finish('complete');
     // uWebSockets.js sets its time-out anew for what it had read already, although the body is paused.
-    else if (this.#isPaused) this.#response.pause();
+    else if (this.#isPaused && !this.#isDropped) this.#response.pause();
   }
 
   #countMoved(bytes: number): void {

@@ -1,6 +1,12 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
-import { type Answer, type Exchange, MAX_HEAD_BYTES, type RequestBody } from './exchange.ts';
+import {
+  type Answer,
+  type AnswerHeaders,
+  type Exchange,
+  MAX_HEAD_BYTES,
+  type RequestBody,
+} from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { type Refusal, refusalAnswer } from './refusal.ts';
 import { UwsBody } from './uws-body.ts';
@@ -101,11 +107,13 @@ export class UwsExchange implements Exchange {
 
   /** Answers what is no request, and closes the connection: nobody knows where the next one begins. */
   refuse(refusal: Refusal): void {
-    const answer = refusalAnswer(refusal);
+    const { status, headers, body } = refusalAnswer(refusal);
     this.#isAnswered = true;
+    this.#body?.drop();
     this.#response.cork(() => {
-      this.#writeHead(answer);
-      this.#response.end(answer.body, true);
+      this.#writeLines(status, headers);
+      // It writes Connection: close itself.
+      this.#response.end(body, true);
     });
     this.#done();
   }
@@ -265,6 +273,13 @@ export class UwsExchange implements Exchange {
   }
 
   #writeHead({ status, headers }: Answer): void {
+    this.#writeLines(status, headers);
+    // Said, not done: closing a connection with unread bytes takes the answer with it. The client closes it.
+    if (this.#server.isLast(this)) this.#response.writeHeader('Connection', 'close');
+    else if (!this.#wantsClose) this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);
+  }
+
+  #writeLines(status: number, headers: AnswerHeaders): void {
     this.#response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
     for (const name in headers) {
       const value = headers[name];
@@ -273,10 +288,6 @@ export class UwsExchange implements Exchange {
         this.#response.writeHeader(name, line);
       }
     }
-    if (headers['Connection'] !== undefined) return;
-    // Said, not done: closing a connection with unread bytes takes the answer with it. The client closes it.
-    if (this.#server.isLast(this)) this.#response.writeHeader('Connection', 'close');
-    else if (!this.#wantsClose) this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);
   }
 
   #hasBody(): boolean {

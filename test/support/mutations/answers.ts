@@ -21,7 +21,7 @@ const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)$/;
 
 /**
  * What a parser may say of its own accord, without the registry being asked: the framing or the version is wrong, or
- * the head too long. Its answers have no JSON, and the connection ends with them.
+ * the head too long. Its answers may have no JSON, and no id of a request; the connection ends with them.
  */
 const PARSER_STATUSES = new Set([400, 408, 413, 414, 417, 431, 501, 505]);
 
@@ -89,7 +89,9 @@ function header({ headers }: WireAnswer, name: string): string | undefined {
 
 function faultOfError(answer: WireAnswer, isHead: boolean): string | undefined {
   if (header(answer, 'content-type') !== 'application/json') return 'an error without JSON';
-  if (!/^[!-~]{1,128}$/.test(header(answer, 'x-request-id') ?? '')) return 'no X-Request-Id';
+  const isRefusal = PARSER_STATUSES.has(answer.status) && header(answer, 'connection') === 'close';
+  if (!isRefusal && !/^[!-~]{1,128}$/.test(header(answer, 'x-request-id') ?? ''))
+    return 'no X-Request-Id';
   if (isHead) return undefined;
   const text = answer.body.toString();
   if (/(\\n|\n) +at |node:internal|\.[jt]s:\d+/.test(text)) return 'it shows a stack trace';
