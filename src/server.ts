@@ -95,6 +95,10 @@ async function start(
   overrides: ServerOverrides,
   closers: Closers,
 ): Promise<Server> {
+  // First, since it is a mistake of the configuration if it can't be read.
+  const { tls } = config.http;
+  const tlsWatch = tls && (await watchTlsFiles(tls, log));
+  closers.add(() => tlsWatch?.stop());
   const metrics = createMetrics();
   const database = await openDatabase(config, log, closers);
   const metadata = await openMetadata(config, database.url, log, closers);
@@ -119,6 +123,7 @@ async function start(
     manifestMaxBytes,
   });
   const transport = await openHttp(config, proxies, handler, log, closers);
+  tlsWatch?.start(() => transport.renewTls());
   return {
     ...urls(config, transport, management),
     description: [database.description, `Layers are kept in the ${describeStore(location)}.`],
@@ -133,11 +138,8 @@ async function openHttp(
   log: Log,
   closers: Closers,
 ): Promise<Transport> {
-  const watch = http.tls && (await watchTlsFiles(http.tls, log));
   const transport = await openTransport(http.transport, { ...http, proxies }, handler, log);
   closers.add(() => drain(transport, shutdownTimeoutMs, log));
-  watch?.start(() => transport.renewTls());
-  closers.add(() => watch?.stop());
   return transport;
 }
 
