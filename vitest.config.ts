@@ -29,8 +29,6 @@ function apiProject(way: Way) {
   const directory = join(tmpdir(), `pierone-test-${randomUUID()}`);
   return project(`api-${way}`, 120_000, {
     include,
-    // Now and then uWebSockets.js ends a TLS connection with an alert where the server closes it after an early answer.
-    retry: transport === 'uws' ? 2 : 0,
     env: { ...env, TEST_TLS_DIRECTORY: directory },
     globalSetup: 'test/support/certificate-setup.ts',
   });

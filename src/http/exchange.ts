@@ -56,14 +56,6 @@ export type Handler = (exchange: Exchange) => Promise<void>;
 /** A request's head may have so many bytes, since tokens are long. The same on both transports. */
 export const MAX_HEAD_BYTES = 16 * 1024;
 
-/**
- * Where a connection is to be closed after an answer that was given early, so much more of the body is read and
- * dropped first: a connection that is closed with unread bytes takes the answer with it.
- */
-export const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
-/** A sender that has its answer may stop: so long without a byte, and the rest is waited for no longer. */
-export const QUIET_MS = 1_000;
-
 /** PEM files. */
 export interface TlsFiles {
   /** The server's certificate first, then those that lead to its authority's. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import { MAX_DROPPED_BYTES, QUIET_MS, type RequestBody } from './exchange.ts';
+import { DroppedRest } from './dropped-rest.ts';
+import type { RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -17,12 +18,10 @@ export class NodeBody implements RequestBody {
   #left: Uint8Array | undefined;
   #sink: ((chunk: Uint8Array) => void) | undefined;
   #tellEnd: (end: BodyEnd) => void = () => {};
-  #tellDropped = () => {};
-  #quiet: NodeJS.Timeout | undefined;
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
-  #droppedBytes = 0;
+  readonly #dropped = new DroppedRest();
 
   constructor(request: IncomingMessage, announcedBytes: number | undefined, rule: PaceRule) {
     this.announcedBytes = announcedBytes;
@@ -83,23 +82,13 @@ export class NodeBody implements RequestBody {
 
   /** Resolves when no more of it comes, or enough was dropped for the connection to be closed. Call it after `drop`. */
   dropped(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tellDropped = resolve;
-      this.#quiet = setTimeout(resolve, QUIET_MS);
-    });
+    return this.#dropped.enough();
   }
 
   readonly #receive = (chunk: Uint8Array): void => {
-    const nowMs = Date.now();
-    if (this.pace.isWaiting) {
-      this.pace.stop(nowMs, chunk.length);
-      this.pace.wait(nowMs);
-    }
-    if (this.#isDropped) {
-      this.#quiet?.refresh();
-      this.#droppedBytes += chunk.length;
-      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
-    } else this.#sink?.(chunk);
+    this.pace.moved(Date.now(), chunk.length);
+    if (this.#isDropped) this.#dropped.count(chunk.length);
+    else this.#sink?.(chunk);
   };
 
   readonly #onClose = (): void => {
@@ -118,7 +107,6 @@ export class NodeBody implements RequestBody {
     this.#socket.off('close', this.#onClose);
     this.pace.stop(Date.now());
     this.#tellEnd(this.#end);
-    clearTimeout(this.#quiet);
-    this.#tellDropped();
+    this.#dropped.end();
   }
 }

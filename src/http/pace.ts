@@ -42,6 +42,13 @@ export class Pace {
     this.#waitingSinceMs = undefined;
   }
 
+  /** The client moved something, and goes on to be waited for if it was. */
+  moved(nowMs: number, bytes: number): void {
+    if (!this.isWaiting) return;
+    this.stop(nowMs, bytes);
+    this.wait(nowMs);
+  }
+
   get isWaiting(): boolean {
     return this.#waitingSinceMs !== undefined;
   }

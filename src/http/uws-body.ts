@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { BodyEnd } from '../oci/byte-source.ts';
-import { MAX_DROPPED_BYTES, QUIET_MS, type RequestBody } from './exchange.ts';
+import { DroppedRest } from './dropped-rest.ts';
+import type { RequestBody } from './exchange.ts';
 import { Pace, type PaceRule } from './pace.ts';
 import { readAll } from './read-all.ts';
 
@@ -13,12 +14,10 @@ export class UwsBody implements RequestBody {
   #sink: ((chunk: Uint8Array) => void) | undefined;
   readonly #ended: Promise<BodyEnd>;
   #tellEnd: (end: BodyEnd) => void = () => {};
-  #tellDropped = () => {};
-  #quiet: NodeJS.Timeout | undefined;
   #end: BodyEnd | undefined;
   #isPaused = true;
   #isDropped = false;
-  #droppedBytes = 0;
+  readonly #dropped = new DroppedRest();
   /** Of its sender. */
   readonly pace: Pace;
 
@@ -82,33 +81,20 @@ export class UwsBody implements RequestBody {
 
   /** Resolves when no more of it comes, or enough was dropped for the connection to be closed. Call it after `drop`. */
   dropped(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tellDropped = resolve;
-      this.#quiet = setTimeout(resolve, QUIET_MS);
-    });
+    return this.#dropped.enough();
   }
 
   #receive(chunk: Uint8Array, isLast: boolean): void {
-    this.#countMoved(chunk.length);
+    this.pace.moved(Date.now(), chunk.length);
     if (chunk.length > 0) this.#pass(chunk);
     if (isLast) this.#finish('complete');
     // uWebSockets.js sets its time-out anew for what it had read already, although the body is paused.
     else if (this.#isPaused && !this.#isDropped) this.#response.pause();
   }
 
-  #countMoved(bytes: number): void {
-    if (!this.pace.isWaiting) return;
-    const nowMs = Date.now();
-    this.pace.stop(nowMs, bytes);
-    this.pace.wait(nowMs);
-  }
-
   #pass(chunk: Uint8Array): void {
-    if (this.#isDropped) {
-      this.#quiet?.refresh();
-      this.#droppedBytes += chunk.length;
-      if (this.#droppedBytes > MAX_DROPPED_BYTES) this.#tellDropped();
-    } else if (this.#sink) this.#sink(chunk);
+    if (this.#isDropped) this.#dropped.count(chunk.length);
+    else if (this.#sink) this.#sink(chunk);
     else this.#early.push(chunk.slice());
   }
 
@@ -118,7 +104,6 @@ export class UwsBody implements RequestBody {
     // The connection's next request must be read, whether somebody asked for this body or not.
     this.resume();
     this.#tellEnd(this.#end);
-    clearTimeout(this.#quiet);
-    this.#tellDropped();
+    this.#dropped.end();
   }
 }

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Answer,
   type AnswerHeaders,
@@ -128,8 +129,7 @@ export class UwsExchange implements Exchange {
       return;
     }
     this.#isAnswered = true;
-    const rest = this.#dropBody();
-    if (rest) this.#sendBefore(rest, answer);
+    if (this.#body?.isEnded === false) void this.#sendEarly(this.#body, answer);
     else this.#sendNow(answer);
   }
 
@@ -144,7 +144,7 @@ export class UwsExchange implements Exchange {
       for await (const chunk of chunks) {
         if (this.#isGone || (head && this.#isAnswered)) return sentBytes;
         this.#isAnswered = true;
-        if (head) await this.#dropBody();
+        if (head && this.#body) await this.#dropRest(this.#body);
         await this.#write(chunk, lengthBytes, head);
         head = undefined;
         sentBytes += chunk.length;
@@ -171,43 +171,43 @@ export class UwsExchange implements Exchange {
     }
   }
 
-  /**
-   * uWebSockets.js closes the connection with the answer where the client asked for that, and a connection that is
-   * closed with unread bytes takes the answer with it. @returns what the answer has to wait for then
-   */
-  #dropBody(): Promise<void> | undefined {
-    this.#body?.drop();
-    return this.#wantsClose && this.#body?.isEnded === false ? this.#body.dropped() : undefined;
-  }
-
   get #wantsClose(): boolean {
     return /\bclose\b/i.test(this.#headers.get('connection') ?? '');
   }
 
-  /** The answer goes out in a chunk, and its end, with which the connection is closed, after the rest of the body. */
-  #sendBefore(rest: Promise<void>, answer: Answer): void {
-    const { body = '' } = answer;
-    if (body.length === 0 || this.method === 'HEAD') {
-      void rest.then(() => this.#sendNow(answer));
-      return;
+  /** Answers before the body's end. To a client that closes, in a chunk, whose end waits for the rest of the body. */
+  async #sendEarly(body: UwsBody, answer: Answer): Promise<void> {
+    const { body: text = '' } = answer;
+    body.drop();
+    await nextTurn();
+    if (this.#wantsClose && text.length > 0 && this.method !== 'HEAD') {
+      this.#cork(() => {
+        this.#writeHead(answer);
+        this.#response.write(text);
+      });
+      await this.#dropRest(body);
+      this.#cork(() => this.#response.end());
+      this.#done();
+    } else {
+      await this.#dropRest(body);
+      this.#sendNow(answer);
     }
-    this.#response.cork(() => {
-      this.#writeHead(answer);
-      this.#response.write(body);
-    });
-    void rest.then(() => this.#endChunks());
   }
 
-  #endChunks(): void {
-    if (this.#isEnded) return;
-    this.#response.cork(() => this.#response.end());
-    this.#done();
+  /**
+   * Resolves when the connection may be written to, and be closed if the client asked for that: uWebSockets.js closes it
+   * with the answer's end, and bytes that are unread then take the answer with them.
+   */
+  async #dropRest(body: UwsBody): Promise<void> {
+    body.drop();
+    if (this.#wantsClose) await body.dropped();
+    // Never in the callback that brought the body's bytes: over TLS a write loses those that are not decrypted yet.
+    await nextTurn();
   }
 
   #sendNow(answer: Answer): void {
-    if (this.#isEnded) return;
     const { body = '' } = answer;
-    this.#response.cork(() => {
+    this.#cork(() => {
       this.#writeHead(answer);
       if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
       else if (this.method === 'HEAD') {
@@ -288,6 +288,10 @@ export class UwsExchange implements Exchange {
         this.#response.writeHeader(name, line);
       }
     }
+  }
+
+  #cork(write: () => void): void {
+    if (!this.#isEnded) this.#response.cork(write);
   }
 
   #hasBody(): boolean {

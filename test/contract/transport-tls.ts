@@ -112,6 +112,25 @@ export function describeTls(name: string, listen: Listen): void {
       await expectAnswered(client);
     });
 
+    test('an answer in the middle of a body that comes fast reaches its client, every time', async () => {
+      const bytes = random.bytes(8 * MIB);
+      const body = [`${bytes.length.toString(16)}\r\n`, bytes, '\r\n0\r\n\r\n'].map((part) =>
+        Buffer.from(part),
+      );
+      const headers = { 'Transfer-Encoding': 'chunked', Connection: 'close' };
+      for (let time = 0; time < 150; time += 1) {
+        const { client, exchange } = await request('PUT', '/', headers);
+        let received = 0;
+        void bodyOf(exchange).deliverTo((chunk) => {
+          received += chunk.length;
+          if (received > 4 * MIB) exchange.send(text('too large', 413));
+        });
+        client.send(Buffer.concat(body));
+        expect((await client.readAnswer()).status).toBe(413);
+        await client.closed();
+      }
+    });
+
     test('a streamed answer arrives, also where its reader pauses', async () => {
       const bytes = random.bytes(20 * MIB + 7);
       const { client, exchange } = await request('GET', '/');
