@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { BodyEnd } from '../oci/byte-source.ts';
@@ -39,6 +40,7 @@ export function openIngestPool(options: IngestOptions): Ingest {
 class IngestPool implements Ingest {
   readonly #options: IngestOptions;
   readonly #threads: Piscina;
+  readonly #loaded: Promise<void>;
   readonly #buffers: BufferPool;
   readonly #feeds = new Set<AppendFeed>();
   readonly #digests = new Semaphore(MAX_DIGESTS_OF_STORED);
@@ -47,6 +49,7 @@ class IngestPool implements Ingest {
   constructor(options: IngestOptions) {
     this.#options = options;
     this.#threads = startThreads(options.threads);
+    this.#loaded = untilLoaded(this.#threads, options.threads);
     this.#buffers = new BufferPool(options.bufferMemoryBytes);
     this.#idleCheck = setInterval(() => {
       for (const feed of this.#feeds) feed.flushIfIdle();
@@ -83,6 +86,8 @@ class IngestPool implements Ingest {
 
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
+    // Node.js 20 dies with a thread that is ended while it loads its modules.
+    await Promise.race([this.#loaded, delay(START_TIMEOUT_MS, undefined, { ref: false })]);
     await this.#threads.destroy();
   }
 
@@ -122,6 +127,17 @@ function startThreads(threads: number): Piscina {
     concurrentTasksPerWorker: TASKS_PER_THREAD,
     // With the default, a thread sleeps in Atomics.wait between tasks and its own timers never run.
     atomics: 'disabled',
+  });
+}
+
+/** Resolves when so many threads have loaded their code. */
+function untilLoaded(pool: Piscina, threads: number): Promise<void> {
+  let loaded = 0;
+  return new Promise((resolve) => {
+    pool.on('workerCreate', () => {
+      loaded += 1;
+      if (loaded === threads) resolve();
+    });
   });
 }
 
