@@ -23,7 +23,7 @@ async function append(request: AppendRequest, options: IngestOptions): Promise<B
   const { source, plan, commit } = request;
   const engine = await createDigestEngine(plan);
   const key = newSegmentKey();
-  const object = await openStore(options.store).create(key);
+  const object = await (await openStore(options.store)).create(key);
   const writes = new Writes(object, request);
   const end = await source.deliverTo((chunk) => {
     engine.update(chunk);

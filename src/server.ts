@@ -103,7 +103,7 @@ async function start(
   const database = await openDatabase(config, log, closers);
   const metadata = await openMetadata(config, database.url, log, closers);
   const location: StoreLocation = { kind: 'file', directory: config.storage.directory };
-  const store = openStore(location);
+  const store = await openStore(location);
   const registryId = await claimStore(metadata, store, location);
   const ingest = openIngest(config, location, metrics, log, overrides);
   closers.add(() => ingest.close());

@@ -28,10 +28,11 @@ export interface StoredObject {
  */
 export interface ObjectWriter {
   /**
-   * Appends `bytes`, which belong to the writer until the promise resolves.
+   * Appends `bytes`. Resolves when more may come. They belong to the writer until it calls `onSpent`, which may be as
+   * late as `close`, and never if it fails or is aborted.
    * @throws StoreFull, StoreUnavailable
    */
-  write(bytes: Uint8Array): Promise<void>;
+  write(bytes: Uint8Array, onSpent?: () => void): Promise<void>;
   /** Resolves when every byte, and the object's name, would survive a power cut. @throws StoreFull, StoreUnavailable */
   close(): Promise<void>;
   /** Leaves nothing behind. Never throws. */
@@ -44,8 +45,12 @@ export interface ObjectWriter {
  * Drivers: file/ (a directory), s3/. Each passes test/contract/blob-store.ts.
  */
 export interface BlobStore {
-  /** Starts an object. The key must be new. @throws StoreFull, StoreUnavailable */
-  create(key: string): Promise<ObjectWriter>;
+  /**
+   * Starts an object. The key must be new.
+   * @param onFailure told at once of what fails between two calls of the writer; they throw it as well
+   * @throws StoreFull, StoreUnavailable
+   */
+  create(key: string, onFailure?: (error: Error) => void): Promise<ObjectWriter>;
   /**
    * The bytes `start` (inclusive) to `end` (exclusive) of an object. Each chunk is valid until the next one is
    * asked for; the reader may then use its memory again. Ending the iteration early frees everything.
@@ -63,4 +68,30 @@ export interface BlobStore {
    * @returns the id that the store carries now; empty when it has objects and no id
    */
   claim(registryId: string): Promise<string>;
+  /** Tries everything that the registry does with a store. @throws StoreUnavailable that names all that failed */
+  check(): Promise<void>;
+  /** Removes what writers began and, since they died, never closed, if it is older than that. @returns how many */
+  removeUnfinished(minAgeMs: number): Promise<number>;
+  /** Undefined where an object is as quickly read from several as from one. */
+  readonly joiner: ObjectJoiner | undefined;
+  /** Undefined where clients can't reach the store. */
+  readonly links: ObjectLinks | undefined;
+}
+
+/** Makes one object of several. */
+export interface ObjectJoiner {
+  /**
+   * Writes the bytes of `sources`, in their order, as the object `key`, durable when it resolves. The sources stay.
+   * @throws ObjectNotFound, StoreUnavailable; nothing is left then, or it is found by `removeUnfinished`
+   */
+  join(
+    key: string,
+    sources: readonly { readonly key: string; readonly sizeBytes: number }[],
+  ): Promise<void>;
+}
+
+/** URLs by which clients read objects from the store itself. */
+export interface ObjectLinks {
+  /** A URL for a GET, signed and valid for a time. It is a secret: never log it. */
+  linkTo(key: string): Promise<string>;
 }

@@ -1,18 +1,37 @@
 import type { BlobStore } from './blob-store.ts';
 import { openFileStore } from './file/file-store.ts';
+import type { S3Location } from './s3/s3-location.ts';
 
 /** Where the bytes are: plain data, so that it can be handed to a worker thread. */
-export interface StoreLocation {
+export type StoreLocation = FileLocation | S3Location;
+
+export interface FileLocation {
   readonly kind: 'file';
   readonly directory: string;
 }
 
-/** The driver for a location; the main thread and each ingest worker open their own. */
-export function openStore(location: StoreLocation): BlobStore {
-  return openFileStore(location.directory);
+const opened = new Map<string, Promise<BlobStore>>();
+
+/** The driver for a location; each thread has one of its own, opened once. */
+export function openStore(location: StoreLocation): Promise<BlobStore> {
+  const name = JSON.stringify(location);
+  const known = opened.get(name);
+  if (known) return known;
+  const store = open(location);
+  opened.set(name, store);
+  return store;
+}
+
+/** What a driver needs is loaded only where it is used: the AWS SDK is large. */
+async function open(location: StoreLocation): Promise<BlobStore> {
+  if (location.kind === 'file') return openFileStore(location.directory);
+  const { openS3Store } = await import('./s3/s3-store.ts');
+  return openS3Store(location);
 }
 
 /** One line for people. */
 export function describeStore(location: StoreLocation): string {
-  return `directory ${location.directory}`;
+  if (location.kind === 'file') return `directory ${location.directory}`;
+  const { bucket, prefix, endpoint = 'AWS', region } = location;
+  return `S3 bucket ${bucket}${prefix ? `, below ${prefix},` : ''} at ${endpoint} (${region})`;
 }

@@ -5,7 +5,8 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 export class Inbox {
   readonly #port: MessagePort;
   readonly #messages: ToWorker[] = [];
-  #wake: ((message: ToWorker) => void) | undefined;
+  #waiting: { resolve(message: ToWorker): void; reject(error: Error): void } | undefined;
+  #error: Error | undefined;
 
   constructor(port: MessagePort) {
     this.#port = port;
@@ -14,12 +15,21 @@ export class Inbox {
     port.on('close', () => this.#receive({ kind: 'cancel' }));
   }
 
+  /** @throws what `fail` was called with, before any message that came */
   next(): Promise<ToWorker> {
+    if (this.#error) return Promise.reject(this.#error);
     const message = this.#messages.shift();
     if (message) return Promise.resolve(message);
-    return new Promise((resolve) => {
-      this.#wake = resolve;
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
     });
+  }
+
+  /** Who waits for a message, or asks for one, gets the error instead. */
+  fail(error: Error): void {
+    this.#error = error;
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
   }
 
   send(message: FromWorker): void {
@@ -27,9 +37,9 @@ export class Inbox {
   }
 
   #receive(message: ToWorker): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    if (wake) wake(message);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) waiting.resolve(message);
     else this.#messages.push(message);
   }
 }

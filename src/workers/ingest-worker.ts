@@ -16,7 +16,8 @@ export async function append(task: AppendTask): Promise<void> {
   const inbox = new Inbox(task.port);
   inbox.send({ kind: 'started' });
   const engine = await createDigestEngine(task.plan);
-  const writer = new SegmentWriter(openStore(task.store), engine, inbox, task.segmentBytes);
+  const store = await openStore(task.store);
+  const writer = new SegmentWriter(store, engine, inbox, task.segmentBytes);
   let result: TaskResult<'stored' | 'cancelled'>;
   try {
     result = { kind: 'done', value: await storeAll(inbox, writer) };
@@ -43,7 +44,7 @@ async function storeAll(inbox: Inbox, writer: SegmentWriter): Promise<'stored' |
 
 /** Digests stored objects, read one after the other. */
 export async function digestStored(task: DigestTask): Promise<TaskResult<Digest>> {
-  const store = openStore(task.store);
+  const store = await openStore(task.store);
   const hash = createHash(task.algorithm);
   try {
     for (const { key, sizeBytes } of task.segments) {

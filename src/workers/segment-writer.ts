@@ -27,13 +27,14 @@ export class SegmentWriter {
   async write(buffer: ArrayBuffer, length: number): Promise<void> {
     this.#open ??= await this.#start();
     const bytes = new Uint8Array(buffer, 0, length);
-    const written = this.#open.object.write(bytes);
+    const written = this.#open.object.write(bytes, () =>
+      this.#inbox.send({ kind: 'spent', buffer }),
+    );
     // Met below, or by close(); until then it must not count as unhandled.
     written.catch(() => undefined);
     this.#engine.update(bytes);
     this.#sizeBytes += length;
-    this.#writes.push(written.then(() => this.#inbox.send({ kind: 'spent', buffer })));
-    this.#writes.at(-1)?.catch(() => undefined);
+    this.#writes.push(written);
     if (this.#writes.length >= MAX_WRITES_AHEAD) await this.#writes.shift();
     if (this.#sizeBytes >= this.#segmentBytes) await this.#closeSegment();
   }
@@ -45,13 +46,13 @@ export class SegmentWriter {
 
   /** Leaves nothing of an open segment; harmless after close. */
   async abort(): Promise<void> {
-    await Promise.allSettled(this.#writes);
     await this.#open?.object.abort();
+    await Promise.allSettled(this.#writes);
   }
 
   async #start() {
     const key = newSegmentKey();
-    return { key, object: await this.#store.create(key) };
+    return { key, object: await this.#store.create(key, (error) => this.#inbox.fail(error)) };
   }
 
   async #closeSegment(): Promise<void> {

@@ -50,6 +50,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['log.ts'],
   zod: ['oci/', 'settings.ts'],
   'lru-cache': ['registry/'],
+  '@aws-sdk/client-s3': ['storage/s3/'],
+  '@aws-sdk/lib-storage': ['storage/s3/'],
+  '@aws-sdk/s3-request-presigner': ['storage/s3/'],
+  '@smithy/node-http-handler': ['storage/s3/'],
 };
 
 const sources = readSources();

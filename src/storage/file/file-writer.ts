@@ -26,7 +26,7 @@ export class FileWriter implements ObjectWriter {
     this.#file = file;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, onSpent: () => void = () => {}): Promise<void> {
     const position = this.#position;
     this.#position += bytes.length;
     const written = this.#writeAll(bytes, position);
@@ -40,6 +40,7 @@ export class FileWriter implements ObjectWriter {
     }
     this.#unsyncedBytes += bytes.length;
     if (this.#unsyncedBytes >= SYNC_EVERY_BYTES) this.#startSync();
+    onSpent();
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,74 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { PieceStream } from './s3-body.ts';
+import type { S3Location } from './s3-location.ts';
+
+/** The value of x-amz-content-sha256 for a body that the signature doesn't cover. */
+const UNSIGNED = 'UNSIGNED-PAYLOAD';
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A connection on which nothing moves for so long is given up; longer than slow answers take. */
+const SILENCE_TIMEOUT_MS = 40_000;
+/** Each reader that streams holds one. */
+const MAX_SOCKETS = 4096;
+
+/** A bucket with its client; every thread opens its own. */
+export interface S3Bucket {
+  readonly location: S3Location;
+  readonly client: S3Client;
+  /** Of every command on an object. */
+  object(key: string): { readonly Bucket: string; readonly Key: string };
+  /** The key as the rows know it. */
+  keyOf(objectKey: string): string;
+}
+
+export function openBucket(location: S3Location): S3Bucket {
+  const { bucket, prefix } = location;
+  return {
+    location,
+    client: openClient(location),
+    object: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }),
+    keyOf: (objectKey) => objectKey.slice(prefix.length),
+  };
+}
+
+/** Credentials come from the SDK's own chain: environment, profile, web identity, container or instance. */
+function openClient({ endpoint, region, forcePathStyle, signPayload }: S3Location): S3Client {
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const client = new S3Client({
+    region,
+    forcePathStyle,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    // s3-call.ts repeats: it knows how long a request may wait in all.
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // It would cost a round trip for each part, and a connection of its own.
+    expectContinueHeader: false,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_TIMEOUT_MS,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
+    }),
+  });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      setPayloadHash(args.request, signPayload);
+      return next(args);
+    },
+    { step: 'build', name: 'payloadHash' },
+  );
+  return client;
+}
+
+/** The SDK signs no stream's bytes by itself, and reads others a second time to sign them. */
+function setPayloadHash(request: unknown, signPayload: boolean): void {
+  if (!isRequest(request) || !(request.body instanceof PieceStream)) return;
+  request.headers['x-amz-content-sha256'] = signPayload ? request.body.sha256() : UNSIGNED;
+}
+
+function isRequest(value: unknown): value is { headers: Record<string, string>; body?: unknown } {
+  return typeof value === 'object' && value !== null && 'headers' in value;
+}

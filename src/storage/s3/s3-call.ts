@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { S3ServiceException } from '@aws-sdk/client-s3';
+import { ObjectNotFound, StoreUnavailable } from '../blob-store.ts';
+
+/** A request, with its repetitions, takes no longer than this. */
+export const CALL_TIMEOUT_MS = 60_000;
+/** One try of it: S3 may answer late, and a try that hangs must leave time for another. */
+const TRY_TIMEOUT_MS = 45_000;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 5_000;
+
+export interface CallOptions {
+  /** Ends the call and its repetitions. */
+  readonly signal?: AbortSignal;
+  /** For all of its tries. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Sends a request to S3, and again with growing pauses while S3 is throttling, failing or not to be reached.
+ * @param what completes the sentence "S3 could not …"
+ * @param attempt sends it once; called again for each try. Its signal counts until it resolves
+ * @throws ObjectNotFound, StoreUnavailable; what `signal` was aborted with
+ */
+export async function call<T>(
+  what: string,
+  attempt: (signal: AbortSignal) => Promise<T>,
+  { signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions = {},
+): Promise<T> {
+  const endMs = Date.now() + timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    try {
+      return await tryOnce(attempt, Math.min(endMs - Date.now(), TRY_TIMEOUT_MS), signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      // Full jitter: many that were throttled at once must not come back at once.
+      const waitMs = Math.random() * pauseMs;
+      if (!isTransient(error) || Date.now() + waitMs >= endMs) throw translate(what, error);
+      await delay(waitMs, undefined, { ref: false, ...(signal ? { signal } : {}) });
+    }
+  }
+}
+
+async function tryOnce<T>(
+  attempt: (signal: AbortSignal) => Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort();
+  const timer = setTimeout(onAbort, Math.max(1, timeoutMs));
+  signal?.addEventListener('abort', onAbort);
+  try {
+    signal?.throwIfAborted();
+    return await attempt(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Worth another try. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof S3ServiceException)) return true;
+  const { httpStatusCode: status = 500 } = error.$metadata;
+  return status >= 500 || status === 429 || status === 408 || TRANSIENT_CODES.has(error.name);
+}
+
+const TRANSIENT_CODES = new Set([
+  'SlowDown',
+  'RequestTimeout',
+  'RequestTimeTooSkewed',
+  'OperationAborted',
+]);
+
+export function isMissing(error: unknown): boolean {
+  return (
+    error instanceof S3ServiceException &&
+    (error.name === 'NoSuchKey' || error.name === 'NotFound' || error.name === 'NoSuchUpload')
+  );
+}
+
+/** S3's answer in a sentence, without URL and signature. */
+export function translate(what: string, error: unknown): Error {
+  if (error instanceof StoreUnavailable || error instanceof ObjectNotFound) return error;
+  if (isMissing(error)) return new ObjectNotFound(what, { cause: error });
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new StoreUnavailable(`S3 could not ${what}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream';
+import { GetObjectCommand, HeadObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
+import { ObjectNotFound, StoreUnavailable } from '../blob-store.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+import { call, translate } from './s3-call.ts';
+
+/** So often a stream may break without a byte in between. */
+const MAX_BREAKS = 3;
+
+/** The bytes of a range, as fast as they are asked for. A stream that breaks goes on where it stood. */
+export async function* readS3Range(
+  bucket: S3Bucket,
+  key: string,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (start >= end) await requireObject(bucket, key);
+  let position = start;
+  let breaks = 0;
+  while (position < end) {
+    const body = await openRange(bucket, key, position, end);
+    try {
+      for await (const chunk of body) {
+        if (!(chunk instanceof Uint8Array)) throw new TypeError('S3 sent what is no bytes');
+        position += chunk.length;
+        breaks = 0;
+        yield chunk;
+      }
+      if (position < end) throw new Error('the answer ended early');
+    } catch (error) {
+      breaks += 1;
+      if (breaks > MAX_BREAKS) throw translate('send an object', error);
+    } finally {
+      body.destroy();
+    }
+  }
+}
+
+async function openRange(bucket: S3Bucket, key: string, start: number, end: number) {
+  const { client } = bucket;
+  const command = new GetObjectCommand({
+    ...bucket.object(key),
+    Range: `bytes=${start}-${end - 1}`,
+  });
+  const { Body: body, ContentRange } = await call('send an object', (abortSignal) =>
+    client.send(command, { abortSignal }),
+  ).catch((error: unknown) => {
+    throw error instanceof ObjectNotFound
+      ? new ObjectNotFound(key, { cause: error.cause })
+      : tooShort(error);
+  });
+  if (!(body instanceof Readable)) throw new StoreUnavailable('S3 sent an object without a body');
+  if (!ContentRange?.startsWith(`bytes ${start}-${end - 1}/`)) {
+    body.destroy();
+    throw new StoreUnavailable(`the object ${key} is shorter than ${end} bytes`);
+  }
+  return body;
+}
+
+/** A range that begins behind the end is an error of its own. */
+function tooShort(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof S3ServiceException && cause.name === 'InvalidRange'
+    ? new StoreUnavailable('the object is shorter than it should be', { cause })
+    : error;
+}
+
+async function requireObject(bucket: S3Bucket, key: string): Promise<void> {
+  const command = new HeadObjectCommand(bucket.object(key));
+  await call('find an object', (abortSignal) => bucket.client.send(command, { abortSignal })).catch(
+    (error: unknown) => {
+      throw error instanceof ObjectNotFound
+        ? new ObjectNotFound(key, { cause: error.cause })
+        : error;
+    },
+  );
+}
