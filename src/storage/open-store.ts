@@ -29,6 +29,11 @@ async function open(location: StoreLocation): Promise<BlobStore> {
   return openS3Store(location);
 }
 
+/** Size of the parts in which the store takes an object's bytes; undefined: it takes them as they come. */
+export function partBytesOf(location: StoreLocation): number | undefined {
+  return location.kind === 's3' ? location.partBytes : undefined;
+}
+
 /** One line for people. */
 export function describeStore(location: StoreLocation): string {
   if (location.kind === 'file') return `directory ${location.directory}`;

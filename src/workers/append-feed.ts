@@ -1,7 +1,11 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ByteSource } from '../oci/byte-source.ts';
 import { BUFFER_BYTES, type BufferPool, type BufferUser } from './buffer-pool.ts';
+import type { PartCredit } from './part-budget.ts';
 import type { ToWorker } from './protocol.ts';
+
+/** What bounds an append: so many buffers under way, or a credit where the store takes large parts. */
+export type FeedLimit = { readonly maxUnderWay: number } | { readonly credit: PartCredit };
 
 /**
  * The HTTP thread's side of an append: copies what arrives into buffers, hands full ones to the worker, and
@@ -12,6 +16,7 @@ export class AppendFeed implements BufferUser {
   readonly #port: MessagePort;
   readonly #pool: BufferPool;
   readonly #maxUnderWay: number;
+  readonly #credit: PartCredit | undefined;
   #buffer: ArrayBuffer | undefined;
   #view = new Uint8Array(0);
   #filled = 0;
@@ -21,11 +26,13 @@ export class AppendFeed implements BufferUser {
   #sawBytes = false;
   receivedBytes = 0;
 
-  constructor(source: ByteSource, port: MessagePort, pool: BufferPool, maxUnderWay: number) {
+  constructor(source: ByteSource, port: MessagePort, pool: BufferPool, limit: FeedLimit) {
     this.#source = source;
     this.#port = port;
     this.#pool = pool;
-    this.#maxUnderWay = maxUnderWay;
+    this.#credit = 'credit' in limit ? limit.credit : undefined;
+    this.#maxUnderWay = 'credit' in limit ? Infinity : limit.maxUnderWay;
+    this.#credit?.listen(() => this.#steer());
     pool.join(this);
   }
 
@@ -33,6 +40,7 @@ export class AppendFeed implements BufferUser {
   write(chunk: Uint8Array): void {
     if (this.#isClosed) return;
     this.receivedBytes += chunk.length;
+    this.#credit?.receive(chunk.length);
     this.#sawBytes = true;
     for (let from = 0; from < chunk.length; ) {
       this.#buffer ??= this.#take();
@@ -60,17 +68,22 @@ export class AppendFeed implements BufferUser {
     this.#port.postMessage(message, [buffer]);
   }
 
-  /** Called at intervals: an append that received nothing since the last call holds no buffer after it. */
-  flushIfIdle(): void {
-    if (!this.#sawBytes) this.flush();
+  /**
+   * Called at intervals. An append that received nothing since the last call holds no buffer after it. Where parts
+   * are gathered, that frees nothing: a slow one is cut then, when others wait, and goes on with a new object.
+   */
+  check(): void {
+    if (this.#credit?.isOverdue) this.#cut(this.#credit);
+    else if (!this.#credit && !this.#sawBytes) this.flush();
     this.#sawBytes = false;
   }
 
   /** A buffer came home. */
-  onSpent(buffer: ArrayBuffer): void {
+  onSpent(buffer: ArrayBuffer, length: number): void {
     // Those that were under way at the end were given up then.
     if (this.#isClosed) return;
     this.#underWay -= 1;
+    this.#credit?.spend(length);
     this.#pool.give(buffer);
     this.#steer();
   }
@@ -88,11 +101,19 @@ export class AppendFeed implements BufferUser {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#credit?.close();
     this.#pool.leave(this);
     if (this.#buffer) this.#pool.give(this.#buffer);
     this.#buffer = undefined;
     this.#pool.forget(this.#underWay);
     this.#underWay = 0;
+  }
+
+  #cut(credit: PartCredit): void {
+    this.flush();
+    this.#port.postMessage({ kind: 'cut' } satisfies ToWorker, []);
+    credit.yield();
+    this.#steer();
   }
 
   #take(): ArrayBuffer {
@@ -103,8 +124,11 @@ export class AppendFeed implements BufferUser {
 
   /** Pauses or resumes the sender, as the buffers demand. */
   #steer(): void {
-    const mustPause = this.#underWay >= this.#maxUnderWay || this.#pool.isShort;
-    if (mustPause === this.#isPaused || this.#isClosed) return;
+    if (this.#isClosed) return;
+    const mustPause = this.#credit
+      ? !this.#credit.ask()
+      : this.#underWay >= this.#maxUnderWay || this.#pool.isShort;
+    if (mustPause === this.#isPaused) return;
     this.#isPaused = mustPause;
     if (mustPause) this.#source.pause();
     else this.#source.resume();

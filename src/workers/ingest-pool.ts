@@ -4,10 +4,11 @@ import { Piscina } from 'piscina';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { ObjectNotFound, StoreFull, StoreUnavailable } from '../storage/blob-store.ts';
-import type { StoreLocation } from '../storage/open-store.ts';
-import { AppendFeed } from './append-feed.ts';
+import { partBytesOf, type StoreLocation } from '../storage/open-store.ts';
+import { AppendFeed, type FeedLimit } from './append-feed.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
 import { type AppendRequest, type Ingest, LengthMismatch, WorkerDied } from './ingest.ts';
+import { PartBudget, PartCredit, type PartRule } from './part-budget.ts';
 import type { AppendTask, DigestTask, FromWorker, TaskResult, ToWorker } from './protocol.ts';
 import { Semaphore } from './semaphore.ts';
 
@@ -32,6 +33,12 @@ const IDLE_CHECK_MS = 250;
 /** Threads that die as they start, over and over, must not keep an append waiting. */
 const START_TIMEOUT_MS = 5_000;
 
+/** Memory of all appends to a store that takes parts. */
+interface Parts {
+  readonly budget: PartBudget;
+  readonly rule: PartRule;
+}
+
 /** Starts the worker threads. */
 export function openIngestPool(options: IngestOptions): Ingest {
   return new IngestPool(options);
@@ -42,6 +49,7 @@ class IngestPool implements Ingest {
   readonly #threads: Piscina;
   readonly #loaded: Promise<void>;
   readonly #buffers: BufferPool;
+  readonly #parts: Parts | undefined;
   readonly #feeds = new Set<AppendFeed>();
   readonly #digests = new Semaphore(MAX_DIGESTS_OF_STORED);
   readonly #idleCheck: NodeJS.Timeout;
@@ -50,18 +58,19 @@ class IngestPool implements Ingest {
     this.#options = options;
     this.#threads = startThreads(options.threads);
     this.#loaded = untilLoaded(this.#threads, options.threads);
-    this.#buffers = new BufferPool(options.bufferMemoryBytes);
+    this.#parts = partsOf(options);
+    // Where parts are granted, they are the limit.
+    this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
     this.#idleCheck = setInterval(() => {
-      for (const feed of this.#feeds) feed.flushIfIdle();
+      for (const feed of this.#feeds) feed.check();
     }, IDLE_CHECK_MS);
     this.#idleCheck.unref();
   }
 
   async append(request: AppendRequest): Promise<BodyEnd> {
-    await this.#buffers.untilRelieved();
+    const limit = await this.#admit(request);
     const { port1: port, port2: workerPort } = new MessageChannel();
-    const maxUnderWay = Math.floor(this.#options.bufferMemoryPerUploadBytes / BUFFER_BYTES);
-    const feed = new AppendFeed(request.source, port, this.#buffers, maxUnderWay);
+    const feed = new AppendFeed(request.source, port, this.#buffers, limit);
     this.#feeds.add(feed);
     try {
       const task = this.#runAppend(request, workerPort);
@@ -71,6 +80,19 @@ class IngestPool implements Ingest {
       feed.close();
       port.close();
     }
+  }
+
+  /** Resolves when there is memory for the append to begin. */
+  async #admit({ source, expectedBytes }: AppendRequest): Promise<FeedLimit> {
+    if (!this.#parts) {
+      await this.#buffers.untilRelieved();
+      const { bufferMemoryPerUploadBytes } = this.#options;
+      return { maxUnderWay: Math.floor(bufferMemoryPerUploadBytes / BUFFER_BYTES) };
+    }
+    const { budget, rule } = this.#parts;
+    const credit = new PartCredit(budget, rule, expectedBytes ?? source.announcedBytes);
+    await credit.begin();
+    return { credit };
   }
 
   async digestStored(
@@ -118,6 +140,13 @@ const ENTRY = new URL(
   import.meta.url,
 );
 
+function partsOf(options: IngestOptions): Parts | undefined {
+  const partBytes = partBytesOf(options.store);
+  if (partBytes === undefined) return undefined;
+  const rule = { partBytes, maxBytes: options.bufferMemoryPerUploadBytes };
+  return { budget: new PartBudget(options.bufferMemoryBytes), rule };
+}
+
 function startThreads(threads: number): Piscina {
   return new Piscina({
     filename: ENTRY.href,
@@ -156,7 +185,7 @@ async function driveAppend(
     );
     task.catch(reject).finally(() => clearTimeout(timer));
     port.on('message', (message: FromWorker) => {
-      if (message.kind === 'spent') feed.onSpent(message.buffer);
+      if (message.kind === 'spent') feed.onSpent(message.buffer, message.length);
       else if (message.kind === 'segment') commits.add(message.segment).catch(reject);
       else if (message.kind === 'started') clearTimeout(timer);
       else resolve(message.result);

@@ -38,7 +38,8 @@ async function storeAll(inbox: Inbox, writer: SegmentWriter): Promise<'stored' |
       await writer.close();
       return 'stored';
     }
-    await writer.write(message.buffer, message.length);
+    if (message.kind === 'cut') await writer.close();
+    else await writer.write(message.buffer, message.length);
   }
 }
 

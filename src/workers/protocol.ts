@@ -11,6 +11,7 @@ import type { ClosedSegment, DigestPlan } from './ingest.ts';
  *     bytes, bytes, bytes …   ───────▶   writes and digests
  *                             ◀───────   spent (the buffer goes home), one for each
  *                             ◀───────   segment (closed and durable)
+ *     cut                     ───────▶   closes the segment; more bytes go into a new one
  *     end                     ───────▶   closes the last segment
  *     cancel                  ───────▶   leaves nothing of the open segment
  *                             ◀───────   ended, the last word
@@ -36,12 +37,13 @@ export interface DigestTask {
 export type ToWorker =
   /** The first `length` bytes of a buffer, which is transferred. */
   | { readonly kind: 'bytes'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'cut' }
   | { readonly kind: 'end' }
   | { readonly kind: 'cancel' };
 
 export type FromWorker =
   | { readonly kind: 'started' }
-  | { readonly kind: 'spent'; readonly buffer: ArrayBuffer }
+  | { readonly kind: 'spent'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly kind: 'segment'; readonly segment: ClosedSegment }
   | { readonly kind: 'ended'; readonly result: TaskResult<'stored' | 'cancelled'> };
 

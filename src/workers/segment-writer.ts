@@ -28,7 +28,7 @@ export class SegmentWriter {
     this.#open ??= await this.#start();
     const bytes = new Uint8Array(buffer, 0, length);
     const written = this.#open.object.write(bytes, () =>
-      this.#inbox.send({ kind: 'spent', buffer }),
+      this.#inbox.send({ kind: 'spent', buffer, length }),
     );
     // Met below, or by close(); until then it must not count as unhandled.
     written.catch(() => undefined);
@@ -39,7 +39,7 @@ export class SegmentWriter {
     if (this.#sizeBytes >= this.#segmentBytes) await this.#closeSegment();
   }
 
-  /** Makes the last segment durable and has it committed. An append without bytes has none. */
+  /** Makes the open segment durable and has it committed; without bytes there is none. More may follow. */
   async close(): Promise<void> {
     if (this.#open) await this.#closeSegment();
   }

@@ -30,7 +30,7 @@ export class FakeSource implements ByteSource {
 export function openFeed(pool: BufferPool, maxUnderWay: number) {
   const { port1, port2 } = new MessageChannel();
   const source = new FakeSource();
-  const feed = new AppendFeed(source, port1, pool, maxUnderWay);
+  const feed = new AppendFeed(source, port1, pool, { maxUnderWay });
   const received: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
   const stored: Buffer[] = [];
   let wake = () => {};
@@ -41,7 +41,7 @@ export function openFeed(pool: BufferPool, maxUnderWay: number) {
     wake();
   });
   port1.on('message', (message: FromWorker) => {
-    if (message.kind === 'spent') feed.onSpent(message.buffer);
+    if (message.kind === 'spent') feed.onSpent(message.buffer, message.length);
     wake();
   });
   const nextEvent = () =>
@@ -66,8 +66,8 @@ export function openFeed(pool: BufferPool, maxUnderWay: number) {
     },
     /** Sends the oldest buffers home. */
     sendHome(count: number): void {
-      for (const { buffer } of received.splice(0, count)) {
-        const message: FromWorker = { kind: 'spent', buffer };
+      for (const { buffer, length } of received.splice(0, count)) {
+        const message: FromWorker = { kind: 'spent', buffer, length };
         port2.postMessage(message, [buffer]);
       }
     },

@@ -80,10 +80,10 @@ describe('one append', () => {
     const pool = poolOf(4);
     const harness = open(pool, 4);
     harness.feed.write(Buffer.from('abc'));
-    harness.feed.flushIfIdle();
+    harness.feed.check();
     harness.feed.write(Buffer.from('def'));
-    harness.feed.flushIfIdle();
-    harness.feed.flushIfIdle();
+    harness.feed.check();
+    harness.feed.check();
     await harness.until(() => harness.received.length === 1);
     expect(harness.stored.toString()).toBe('abcdef');
     harness.sendHome(1);
@@ -207,8 +207,7 @@ describe('whatever the chunks and the order of things', () => {
           }
           if (chance.integer(0, 2) === 0) harness.sendHome(chance.integer(1, 2));
         }
-        if (chance.integer(0, 5) === 0)
-          for (const { harness } of appends) harness.feed.flushIfIdle();
+        if (chance.integer(0, 5) === 0) for (const { harness } of appends) harness.feed.check();
         const underWay = appends.reduce((sum, { harness }) => sum + harness.received.length, 0);
         mostUnderWay = Math.max(mostUnderWay, underWay);
         await new Promise(setImmediate);

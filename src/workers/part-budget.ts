@@ -1,0 +1,155 @@
+/** So long a slow sender may keep memory that others wait for. */
+const TURN_MS = 10_000;
+
+interface Waiting {
+  readonly bytes: number;
+  readonly onGrant: () => void;
+}
+
+/**
+ * Memory for bytes that a store takes in large parts: `limitBytes` for all appends together. A part's memory is
+ * granted as a whole before its first byte is received, so that whoever has begun one can end it; what is short is
+ * granted in the order in which it was asked for.
+ */
+export class PartBudget {
+  readonly #limitBytes: number;
+  readonly #waiting = new Set<Waiting>();
+  #grantedBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Others wait for memory. */
+  get isContended(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** @returns a function that takes the request back; undefined when it was granted at once. */
+  request(bytes: number, onGrant: () => void): (() => void) | undefined {
+    if (this.#waiting.size === 0 && this.#fits(bytes)) {
+      this.#grantedBytes += bytes;
+      return undefined;
+    }
+    const waiting = { bytes, onGrant };
+    this.#waiting.add(waiting);
+    return () => this.#waiting.delete(waiting);
+  }
+
+  give(bytes: number): void {
+    this.#grantedBytes -= bytes;
+    for (const waiting of this.#waiting) {
+      if (!this.#fits(waiting.bytes)) return;
+      this.#waiting.delete(waiting);
+      this.#grantedBytes += waiting.bytes;
+      waiting.onGrant();
+    }
+  }
+
+  /** One part always fits, however large. */
+  #fits(bytes: number): boolean {
+    return this.#grantedBytes === 0 || this.#grantedBytes + bytes <= this.#limitBytes;
+  }
+}
+
+export interface PartRule {
+  readonly partBytes: number;
+  /** One append has at most so much at a time, and one part in any case. */
+  readonly maxBytes: number;
+}
+
+/**
+ * One append's share of a PartBudget. A chunk that had been read before its sender was stopped is received without a
+ * grant, and counted into the next one.
+ */
+export class PartCredit {
+  readonly #budget: PartBudget;
+  readonly #rule: PartRule;
+  /** What is still to come; Infinity where that isn't known. */
+  #leftBytes: number;
+  #roomBytes = 0;
+  /** Granted, and not given back. */
+  #heldBytes = 0;
+  #grantedMs = 0;
+  #takeBack: (() => void) | undefined;
+  #onGrant: () => void = () => {};
+  #isClosed = false;
+
+  constructor(budget: PartBudget, rule: PartRule, expectedBytes: number | undefined) {
+    this.#budget = budget;
+    this.#rule = rule;
+    this.#leftBytes = expectedBytes ?? Infinity;
+  }
+
+  /** Asks for the first part. Resolves when it is granted. */
+  async begin(): Promise<void> {
+    if (this.ask()) return;
+    await new Promise<void>((resolve) => {
+      this.#onGrant = resolve;
+    });
+  }
+
+  /** `onGrant` is called when more may be received after `ask` said no. */
+  listen(onGrant: () => void): void {
+    this.#onGrant = onGrant;
+  }
+
+  receive(bytes: number): void {
+    this.#roomBytes -= bytes;
+    this.#leftBytes -= bytes;
+  }
+
+  /** The store has them. */
+  spend(bytes: number): void {
+    this.#give(Math.min(bytes, this.#heldBytes));
+  }
+
+  /** Whether more may be received now; if not, it is asked for where that is possible. */
+  ask(): boolean {
+    // A body that is longer than announced is refused for its next chunk.
+    if (this.#roomBytes > 0 || this.#leftBytes <= 0) return true;
+    if (this.#takeBack || this.#isClosed) return false;
+    const { partBytes, maxBytes } = this.#rule;
+    const bytes = Math.min(partBytes, this.#leftBytes - this.#roomBytes);
+    if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxBytes) return false;
+    this.#takeBack = this.#budget.request(bytes, () => {
+      this.#takeBack = undefined;
+      this.#granted(bytes);
+      this.#onGrant();
+    });
+    if (!this.#takeBack) this.#granted(bytes);
+    return this.#roomBytes > 0;
+  }
+
+  /** Others wait, and this one has had its part for long. */
+  get isOverdue(): boolean {
+    const isHolding = this.#roomBytes > 0 && Date.now() - this.#grantedMs > TURN_MS;
+    return isHolding && this.#budget.isContended;
+  }
+
+  /** Gives back what was granted and not received. */
+  yield(): void {
+    if (this.#roomBytes <= 0) return;
+    const room = this.#roomBytes;
+    this.#roomBytes = 0;
+    this.#give(room);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#takeBack?.();
+    this.#takeBack = undefined;
+    this.#give(this.#heldBytes);
+  }
+
+  #granted(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#roomBytes += bytes;
+    this.#grantedMs = Date.now();
+  }
+
+  #give(bytes: number): void {
+    this.#heldBytes -= bytes;
+    if (bytes > 0) this.#budget.give(bytes);
+  }
+}
