@@ -18,6 +18,9 @@ const OPERATOR_ERRORS = [
   StoreUnavailable,
 ];
 
+/** The AWS SDK prints it in every thread. Its version is fixed here; which Node.js it needs is our matter. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(help());
