@@ -36,6 +36,7 @@ function apiProject(way: Way) {
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/rgw-setup.ts',
     projects: [
       project('unit', 10_000),
       project('contract', 60_000),

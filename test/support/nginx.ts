@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { findFreePorts } from './free-ports.ts';
 import { run, startInBackground } from './process-runner.ts';
 import { waitUntil } from './wait-until.ts';
 import type { Workspace } from './workspace.ts';
@@ -101,25 +102,6 @@ async function makeCertificate(certificateFile: string, keyFile: string): Promis
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const files = ['-keyout', keyFile, '-out', certificateFile];
   await run('openssl', ['req', '-x509', '-days', '2', ...key, ...subject, ...files]);
-}
-
-/** All are held until each is found, so that they differ. */
-async function findFreePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  return Promise.all(servers.map((release) => release()));
-}
-
-/** @returns what gives the port back, and tells which it is */
-function listenAnywhere(): Promise<() => Promise<number>> {
-  const server = createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : 0;
-      resolve(() => new Promise((released) => void server.close(() => released(port))));
-    });
-  });
 }
 
 /** All sites of one nginx listen from the same moment on. */
