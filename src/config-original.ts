@@ -19,8 +19,6 @@ export const NOT_YET: Readonly<Record<string, string>> = {
     'access control is not built yet, and starting without it would leave everything open',
   HTTP_MAGNIFICENT_URL:
     'access control is not built yet, and starting without it would leave everything open',
-  STORAGE_S3_BUCKET:
-    'S3 is not built yet, and the layers would be kept in STORAGE_DIRECTORY instead',
 };
 
 /** Variables of the original that do nothing here, with the reason. */
@@ -35,8 +33,6 @@ export const NOT_HONOURED: Readonly<Record<string, string>> = {
   DB_PARTITIONS: 'there is one pool: see DB_MAX_POOL',
   DB_MIN_POOL: 'connections are opened when needed: see DB_MAX_POOL',
   PGSSLMODE: 'put sslmode into DATABASE_URL',
-  STORAGE_S3_EXTERNAL_STORE: 'S3 is not built yet',
-  STORAGE_S3_URL_EXPIRATION: 'S3 is not built yet',
   API_REPOSITORY: 'events are not built yet',
   API_SNS_REGION: 'events are not built yet',
   API_SNS_TOPIC_ARN: 'events are not built yet',

@@ -1,6 +1,15 @@
 import { join, resolve } from 'node:path';
 import { NOT_HONOURED, NOT_YET } from './config-original.ts';
-import { SECRET_SETTINGS, SETTINGS, type Setting, type Values } from './settings.ts';
+import {
+  type Runtime,
+  type S3Config,
+  s3Contradictions,
+  THIS_RUNTIME,
+  toS3Config,
+  withAwsDefaults,
+} from './config-s3.ts';
+import type { Setting } from './setting.ts';
+import { SECRET_SETTINGS, SETTINGS, type Values } from './settings.ts';
 
 const MIB = 1024 * 1024;
 
@@ -24,7 +33,8 @@ export interface Config {
     readonly maxPool: number;
     readonly embeddedDirectory: string;
   };
-  readonly storage: { readonly directory: string };
+  /** Where the layers are. */
+  readonly storage: { readonly kind: 'file'; readonly directory: string } | S3Config;
   readonly registry: {
     readonly mutableTags: readonly string[];
     readonly manifestMaxBytes: number;
@@ -59,13 +69,13 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the configuration. @throws ConfigError that lists every problem by the variable's name. */
-export function readConfig(environment: Environment): Config {
+export function readConfig(environment: Environment, runtime: Runtime = THIS_RUNTIME): Config {
   const problems: string[] = [];
-  const values = readValues(environment, problems);
+  const values = readValues(withAwsDefaults(environment), problems);
   for (const [name, reason] of Object.entries(NOT_YET)) {
     if (environment[name]) problems.push(`${name} is set, but ${reason}: unset it`);
   }
-  problems.push(...contradictions(values));
+  problems.push(...contradictions(values), ...s3Contradictions(values, environment, runtime));
   if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
   return toConfig(values, noticesOf(environment));
 }
@@ -146,7 +156,10 @@ function toConfig(values: Values, notices: string[]): Config {
       maxPool: values.DB_MAX_POOL,
       embeddedDirectory: join(directory, 'postgresql'),
     },
-    storage: { directory },
+    storage:
+      values.STORAGE_S3_BUCKET === undefined
+        ? { kind: 'file', directory }
+        : toS3Config(values, values.STORAGE_S3_BUCKET),
     registry: {
       mutableTags: values.MUTABLE_TAGS,
       manifestMaxBytes: values.MANIFEST_MAX_BYTES,

@@ -102,8 +102,9 @@ async function start(
   const metrics = createMetrics();
   const database = await openDatabase(config, log, closers);
   const metadata = await openMetadata(config, database.url, log, closers);
-  const location: StoreLocation = { kind: 'file', directory: config.storage.directory };
+  const location: StoreLocation = config.storage;
   const store = await openStore(location);
+  await store.check();
   const registryId = await claimStore(metadata, store, location);
   const ingest = openIngest(config, location, metrics, log, overrides);
   closers.add(() => ingest.close());
@@ -175,7 +176,7 @@ async function openMetadata(config: Config, url: string, log: Log, closers: Clos
   return metadata;
 }
 
-/** A directory of another registry must never be written to, nor swept. */
+/** A directory or bucket of another registry must never be written to, nor swept. */
 async function claimStore(metadata: MetadataStore, store: BlobStore, location: StoreLocation) {
   const registryId = await metadata.registryId();
   // An empty store beside a database that names objects is one whose volume isn't there: it must not be taken.
@@ -183,8 +184,12 @@ async function claimStore(metadata: MetadataStore, store: BlobStore, location: S
     ? await store.claim(registryId)
     : await store.registryId();
   if (carried === registryId) return registryId;
+  const [setting, question] =
+    location.kind === 'file'
+      ? ['STORAGE_DIRECTORY', 'is its volume mounted?']
+      : ['STORAGE_S3_BUCKET (and STORAGE_S3_PREFIX)', 'is it the right one?'];
   throw new StartError(
-    `The ${describeStore(location)} ${carried ? `belongs to the registry ${carried}` : 'carries no registry id (is its volume mounted?)'}, but the database is that of registry ${registryId}: set STORAGE_DIRECTORY and DATABASE_URL to a pair that belongs together.`,
+    `The ${describeStore(location)} ${carried ? `belongs to the registry ${carried}` : `carries no registry id (${question})`}, but the database is that of registry ${registryId}: set ${setting} and DATABASE_URL to a pair that belongs together.`,
   );
 }
 

@@ -1,30 +1,11 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { boolean, integer, orUnset, type Setting, setting, text } from './setting.ts';
+import { S3_SECRET_SETTINGS, S3_SETTINGS } from './settings-s3.ts';
 
 const MIB = 1024 * 1024;
 
-export interface Setting<T> {
-  /** Reads the variable's text. Its error messages complete the sentence "NAME must be …". */
-  readonly schema: z.ZodType<T, string>;
-  /** Text used when the variable is unset. Undefined: the setting is then undefined. */
-  readonly fallback: string | undefined;
-  readonly description: string;
-  /** What the table shows as default, where `fallback` depends on the machine. */
-  readonly shownDefault?: string;
-}
-
-function integer(min: number, max: number): z.ZodType<number, string> {
-  const rule = `a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, rule)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, rule);
-}
-
-const boolean = z.enum(['true', 'false'], 'true or false').transform((text) => text === 'true');
-const text = z.string().min(1, 'a text that is not empty');
 const databaseUrl = z
   .string()
   .refine(
@@ -74,20 +55,6 @@ function readNetwork(network: string) {
   const bits = bitsText === undefined ? most : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : -1;
   const family = version === 6 ? ('ipv6' as const) : ('ipv4' as const);
   return bits < 0 || bits > most ? undefined : { address, bits, family };
-}
-
-/** Widens the type of a setting that has no default. */
-function orUnset<T>(value: T): T | undefined {
-  return value;
-}
-
-function setting<T>(
-  schema: z.ZodType<T, string>,
-  fallback: string | undefined,
-  description: string,
-  shownDefault?: string,
-): Setting<T> {
-  return { schema, fallback, description, ...(shownDefault ? { shownDefault } : {}) };
 }
 
 /** Every setting, by the name of its environment variable; the README's table is made from it. */
@@ -169,8 +136,9 @@ export const SETTINGS = {
   STORAGE_DIRECTORY: setting(
     text,
     'data',
-    'Directory of the layers, and of the embedded PostgreSQL. Several processes may share it.',
+    'Directory of the layers, unless there is a bucket, and of the embedded PostgreSQL. Several processes may share it.',
   ),
+  ...S3_SETTINGS,
   MUTABLE_TAGS: setting(
     tagPatterns,
     '*-SNAPSHOT',
@@ -228,7 +196,12 @@ type SettingName = keyof typeof SETTINGS;
 export type Values = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
 
 /** Their values may hold a password, so no message shows them. */
-export const SECRET_SETTINGS = new Set(['DATABASE_URL', 'DB_SUBNAME', 'DB_PASSWORD']);
+export const SECRET_SETTINGS = new Set([
+  'DATABASE_URL',
+  'DB_SUBNAME',
+  'DB_PASSWORD',
+  ...S3_SECRET_SETTINGS,
+]);
 
 /** The settings as rows, for `--help` and for the README. */
 export function describeSettings(): { name: string; fallback: string; description: string }[] {

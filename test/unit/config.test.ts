@@ -36,7 +36,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
     },
     management: { host: '127.0.0.1', port: 7979 },
     database: { url: undefined, maxPool: 10, embeddedDirectory: resolve(directory, 'postgresql') },
-    storage: { directory },
+    storage: { kind: 'file', directory },
     registry: {
       mutableTags: ['*-SNAPSHOT'],
       manifestMaxBytes: 4 * 1024 ** 2,
@@ -158,7 +158,8 @@ describe('problems', () => {
     const names = blamed({
       MGMT_HTTP_PORT: 'x',
       HTTP_HOST: '0.0.0.0',
-      STORAGE_S3_BUCKET: 'bucket',
+      STORAGE_S3_PREFIX: 'team',
+      HTTP_KIO_URL: 'https://kio.example.org',
       DATABASE_URL: 'postgres://localhost/a',
       DB_SUBNAME: '//localhost/a',
       BUFFER_MEMORY_MIB: '4',
@@ -167,8 +168,9 @@ describe('problems', () => {
       'BUFFER_MEMORY_PER_UPLOAD_MIB',
       'DATABASE_URL',
       'HTTP_HOST',
+      'HTTP_KIO_URL',
       'MGMT_HTTP_PORT',
-      'STORAGE_S3_BUCKET',
+      'STORAGE_S3_PREFIX',
     ]);
   });
 
@@ -232,7 +234,6 @@ describe('variables of the original', () => {
     'HTTP_TEAM_SERVICE_URL',
     'HTTP_KIO_URL',
     'HTTP_MAGNIFICENT_URL',
-    'STORAGE_S3_BUCKET',
   ])('%s would protect or place data, so that starting without it is refused', (name) => {
     expect(problemsOf({ [name]: 'https://example.org' })).toEqual([
       expect.stringMatching(new RegExp(`^${name} is set, but .*: unset it$`)),
@@ -260,6 +261,8 @@ describe('no secret is in a message', () => {
     ['DB_SUBNAME with credentials', { DB_SUBNAME: `//me:${SECRET}@db` }],
     ['DB_PASSWORD beside a problem', { DB_SUBNAME: '//db/x', DB_PASSWORD: SECRET, HTTP_PORT: 'x' }],
     ['both databases', { DATABASE_URL: `postgres://a:${SECRET}@b/c`, DB_SUBNAME: '//a/b' }],
+    ['an endpoint with credentials', { STORAGE_S3_ENDPOINT: `https://me:${SECRET}@s3.example` }],
+    ['an endpoint of clients', { STORAGE_S3_EXTERNAL_ENDPOINT: `https://me:${SECRET}@s3.example` }],
     ['not yet', { HTTP_TOKENINFO_URL: `https://me:${SECRET}@example.org` }],
   ])('%s', (_, environment) => {
     const problems = problemsOf(environment);

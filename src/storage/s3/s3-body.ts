@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import type { S3Location } from './s3-location.ts';
 
 /** The bytes of one request, in pieces as they came: they are never copied together. */
@@ -44,7 +44,7 @@ export function bodyInput({ pieces, sizeBytes }: Pieces, { checksum }: S3Locatio
 
 function crc32Of(pieces: readonly Uint8Array[]): string {
   let value = 0;
-  for (const piece of pieces) value = crc32(piece, value);
+  for (const piece of pieces) value = zlib.crc32(piece, value);
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes.toString('base64');

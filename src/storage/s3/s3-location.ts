@@ -1,3 +1,5 @@
+import type { StorageClass } from '@aws-sdk/client-s3';
+
 /** A bucket, or a part of one, and how it is spoken to: plain data, so that it can be handed to a worker thread. */
 export interface S3Location {
   readonly kind: 's3';
@@ -17,20 +19,18 @@ export interface S3Location {
   readonly signPayload: boolean;
   /** Undefined: as the bucket's own settings say. */
   readonly encryption: S3Encryption | undefined;
+  /** One whose objects can be read at once. Undefined: as the store decides. */
   readonly storageClass: StorageClass | undefined;
+  /** Undefined: clients can't reach the store, or shall not. */
+  readonly links?: S3LinkSettings | undefined;
 }
 
-/** Classes whose objects can be read at once. */
-export const STORAGE_CLASSES = [
-  'STANDARD',
-  'STANDARD_IA',
-  'ONEZONE_IA',
-  'INTELLIGENT_TIERING',
-  'GLACIER_IR',
-  'REDUCED_REDUNDANCY',
-  'EXPRESS_ONEZONE',
-] as const;
-export type StorageClass = (typeof STORAGE_CLASSES)[number];
+export interface S3LinkSettings {
+  /** The store's URL for clients. Undefined: the same as for the registry. */
+  readonly endpoint: string | undefined;
+  /** How long a URL is valid, at most 7 days. */
+  readonly expirationMs: number;
+}
 
 export type S3Encryption =
   | { readonly algorithm: 'AES256' }
