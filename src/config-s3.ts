@@ -71,6 +71,9 @@ export function s3Contradictions(
       'STORAGE_S3_EXTERNAL_ENDPOINT is set, but no client is sent there: set STORAGE_S3_EXTERNAL_STORE=true too, or unset it',
     );
   }
+  if ((values.STORAGE_S3_PART_SIZE ?? 0) > (values.BUFFER_MEMORY_MIB ?? Infinity)) {
+    problems.push('STORAGE_S3_PART_SIZE must be at most BUFFER_MEMORY_MIB: parts wait in memory');
+  }
   if (checksumOf(values) === 'crc32' && !hasCrc32) {
     const isDefault = values.STORAGE_S3_CHECKSUM === undefined;
     problems.push(

@@ -167,14 +167,22 @@ function toConfig(values: Values, notices: string[]): Config {
       sweepGraceMs: values.SWEEP_GRACE_HOURS * 3_600_000,
       sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
     },
-    workers: {
-      threads: values.WORKER_THREADS,
-      bufferMemoryBytes: values.BUFFER_MEMORY_MIB * MIB,
-      bufferMemoryPerUploadBytes: values.BUFFER_MEMORY_PER_UPLOAD_MIB * MIB,
-    },
+    workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,
     notices,
+  };
+}
+
+/** Bytes are with a disk sooner than with S3, where several parts must be on their way for one upload to be fast. */
+function toWorkers(values: Values): Config['workers'] {
+  const total = values.BUFFER_MEMORY_MIB;
+  const perUpload = values.STORAGE_S3_BUCKET === undefined ? 8 : 48;
+  return {
+    threads: values.WORKER_THREADS,
+    bufferMemoryBytes: total * MIB,
+    bufferMemoryPerUploadBytes:
+      (values.BUFFER_MEMORY_PER_UPLOAD_MIB ?? Math.min(perUpload, total)) * MIB,
   };
 }
 

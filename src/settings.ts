@@ -175,7 +175,12 @@ export const SETTINGS = {
     '64',
     'Memory for bytes on their way from clients to the store, in MiB, for all uploads together.',
   ),
-  BUFFER_MEMORY_PER_UPLOAD_MIB: setting(integer(2, 1024), '8', 'The same for one upload.'),
+  BUFFER_MEMORY_PER_UPLOAD_MIB: setting(
+    integer(2, 1024).transform(orUnset),
+    undefined,
+    'The same for one upload; on S3 at least one part.',
+    '8 in a directory; on S3 48, at most BUFFER_MEMORY_MIB',
+  ),
   SHUTDOWN_TIMEOUT: setting(
     integer(0, 3600),
     '25',
