@@ -163,6 +163,7 @@ describe('problems', () => {
       DATABASE_URL: 'postgres://localhost/a',
       DB_SUBNAME: '//localhost/a',
       BUFFER_MEMORY_MIB: '4',
+      BUFFER_MEMORY_PER_UPLOAD_MIB: '8',
     });
     expect(names.toSorted()).toEqual([
       'BUFFER_MEMORY_PER_UPLOAD_MIB',
