@@ -1,7 +1,11 @@
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { StoreUnavailable } from '../../src/storage/blob-store.ts';
 import { openFileStore } from '../../src/storage/file/file-store.ts';
+import { newSegmentKey } from '../../src/storage/keys.ts';
+import { readObject, writeObject } from '../support/objects.ts';
 import { describeBlobStore } from './blob-store.ts';
 
 /** Open files below a directory, as Linux tells them. */
@@ -11,6 +15,11 @@ async function countOpenFiles(directory: string): Promise<number> {
   return (await Promise.all(paths)).filter((path) => path.startsWith(directory)).length;
 }
 
+async function listFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
 async function open() {
   const parent = await mkdtemp(join(tmpdir(), 'pierone-blobs-'));
   const directory = join(parent, 'not', 'made', 'yet');
@@ -18,8 +27,21 @@ async function open() {
     store: openFileStore(directory),
     reopen: () => openFileStore(directory),
     countOpenHandles: () => countOpenFiles(parent),
+    listEverything: () => listFiles(parent),
     dispose: () => rm(parent, { recursive: true }),
   };
 }
 
 describeBlobStore('directory', open);
+
+test('a key that exists cannot be written again, and its object stays', async () => {
+  const { store, dispose } = await open();
+  try {
+    const key = newSegmentKey();
+    await writeObject(store, key, Buffer.from('first'));
+    await expect(writeObject(store, key, Buffer.from('other'))).rejects.toThrow(StoreUnavailable);
+    expect((await readObject(store, key, 0, 5)).toString()).toBe('first');
+  } finally {
+    await dispose();
+  }
+});

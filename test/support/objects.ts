@@ -7,6 +7,8 @@ export interface OpenedStore {
   reopen(): BlobStore;
   /** Files or connections that the store keeps open now. */
   countOpenHandles(): Promise<number>;
+  /** Names of all that takes room there, also of what is unfinished. */
+  listEverything(): Promise<string[]>;
   dispose(): Promise<void>;
 }
 

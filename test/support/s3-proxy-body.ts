@@ -1,0 +1,59 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const BUFFER_BYTES = 256 * 1024;
+/** Timers are no finer. */
+const SHORTEST_PAUSE_MS = 2;
+
+/** Bytes per second of one direction of a connection; what is passed on too early is waited for later. */
+export class Pace {
+  readonly #bytesPerSecond: number;
+  #freeAtMs = 0;
+
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Undefined: at once. */
+  take(bytes: number): Promise<void> | undefined {
+    const now = performance.now();
+    this.#freeAtMs = Math.max(this.#freeAtMs, now) + (bytes / this.#bytesPerSecond) * 1000;
+    const waitMs = this.#freeAtMs - now;
+    return waitMs < SHORTEST_PAUSE_MS ? undefined : delay(waitMs);
+  }
+}
+
+export interface PassageOptions {
+  readonly onBytes: (count: number) => void;
+  readonly pace: Pace | undefined;
+  /** So many bytes get through, and `onCut` is called in place of the rest. */
+  readonly cut: { readonly afterBytes: number; readonly onCut: () => void } | undefined;
+}
+
+/** What a body passes through. */
+export class Passage extends Transform {
+  readonly #options: PassageOptions;
+  #leftBytes: number;
+
+  constructor(options: PassageOptions) {
+    super({ highWaterMark: BUFFER_BYTES });
+    this.#options = options;
+    this.#leftBytes = options.cut?.afterBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    const { onBytes, pace, cut } = this.#options;
+    onBytes(chunk.length);
+    if (chunk.length > this.#leftBytes) {
+      this.push(chunk.subarray(0, this.#leftBytes));
+      this.#leftBytes = 0;
+      // Later, so that what was pushed is on its way. `done` isn't called: nothing follows.
+      setImmediate(() => cut?.onCut());
+      return;
+    }
+    this.#leftBytes -= chunk.length;
+    const paced = pace?.take(chunk.length);
+    if (paced) void paced.then(() => done(null, chunk));
+    else done(null, chunk);
+  }
+}
