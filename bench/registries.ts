@@ -52,26 +52,34 @@ export async function startOurs(options: NodeOptions = {}): Promise<Registry> {
   return untilReady(child, directory, firstListening(child));
 }
 
-/** Starts the peer, distribution 2.8 as Debian ships it (`apt-get install docker-registry`). */
-export async function startPeer(): Promise<Registry> {
+/**
+ * Starts the peer, distribution 2.8 as Debian ships it (`apt-get install docker-registry`).
+ * @param driver its storage driver with its parameters; a new directory unless given
+ */
+export async function startPeer(driver?: Readonly<Record<string, object>>): Promise<Registry> {
   if (!existsSync(PEER)) throw new Error(`${PEER} is missing: apt-get install docker-registry`);
   const directory = makeDirectory();
   const port = await findFreePort();
   const config = join(directory, 'config.json');
   // JSON is YAML too.
-  writeFileSync(config, JSON.stringify(peerConfig(directory, port)));
+  writeFileSync(
+    config,
+    JSON.stringify(peerConfig(driver ?? { filesystem: { rootdirectory: directory } }, port)),
+  );
   const child = startChild(PEER, ['serve', config], {});
   return untilReady(child, directory, firstAnswer(`http://127.0.0.1:${port}`));
 }
 
-function peerConfig(directory: string, port: number): object {
+function peerConfig(driver: Readonly<Record<string, object>>, port: number): object {
   return {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
     storage: {
-      filesystem: { rootdirectory: directory },
+      ...driver,
       cache: { blobdescriptor: 'inmemory' },
       delete: { enabled: false },
+      // On S3 it would send clients there.
+      redirect: { disable: true },
     },
     http: { addr: `127.0.0.1:${port}` },
   };
