@@ -3,7 +3,8 @@ import { push } from './client.ts';
 import { syncDisk } from './disk.ts';
 import { readOptions } from './options.ts';
 import { memoryMib, peakMemoryMib, resetPeakMemory } from './process-usage.ts';
-import { startOurs, startPeer } from './registries.ts';
+import { type Registry, startOurs, startPeer } from './registries.ts';
+import { openS3Place } from './s3-place.ts';
 import { printTable } from './statistics.ts';
 
 interface Scenario {
@@ -18,21 +19,37 @@ const options = readOptions({
   clients: '32',
   'client-layer-mib': '100',
   only: 'ours',
+  store: 'directory',
+  'budget-mib': '64',
 });
-const start = options.choice('only', ['ours', 'peer']) === 'peer' ? startPeer : startOurs;
+const isOnS3 = options.choice('store', ['directory', 's3']) === 's3';
+const isPeer = options.choice('only', ['ours', 'peer']) === 'peer';
+const budgetMib = options.count('budget-mib');
+const place = isOnS3 ? await openS3Place(false) : undefined;
+const s3TargetMib = 150 + budgetMib;
 const scenarios: readonly Scenario[] = [
-  { clients: 1, layerMib: options.count('layer-mib'), targetMib: 250 },
+  { clients: 1, layerMib: options.count('layer-mib'), targetMib: isOnS3 ? s3TargetMib : 250 },
   {
     clients: options.count('clients'),
     layerMib: options.count('client-layer-mib'),
-    targetMib: 300,
+    targetMib: isOnS3 ? s3TargetMib : 300,
   },
 ];
 
 const rows: string[][] = [];
-for (const scenario of scenarios) rows.push(await measure(scenario));
+try {
+  for (const scenario of scenarios) rows.push(await measure(scenario));
+} finally {
+  await place?.stop();
+}
 printTable(['push', 'resting MiB', 'peak MiB', 'target MiB', 'result', 'MB/s'], rows);
 if (rows.some((row) => row.includes('fail'))) process.exitCode = 1;
+
+function start(): Promise<Registry> {
+  const environment = { BUFFER_MEMORY_MIB: String(budgetMib) };
+  if (isPeer) return place ? place.startPeer() : startPeer();
+  return place ? place.startOurs(environment) : startOurs({ environment });
+}
 
 /** Pushes with all clients at once into a fresh registry, with chunked bodies, as docker does. */
 async function measure({ clients, layerMib, targetMib }: Scenario): Promise<string[]> {

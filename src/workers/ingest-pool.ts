@@ -30,6 +30,7 @@ const TASKS_PER_THREAD = 100_000;
 /** Reading stored bytes again competes with pushes: a few at a time. */
 const MAX_DIGESTS_OF_STORED = 2;
 const IDLE_CHECK_MS = 250;
+const YOUNG_GENERATION_MIB = 6;
 /** Threads that die as they start, over and over, must not keep an append waiting. */
 const START_TIMEOUT_MS = 5_000;
 
@@ -154,6 +155,8 @@ function startThreads(threads: number): Piscina {
     maxThreads: threads,
     // Appends are long and mostly wait: all run at once, spread over the threads by load.
     concurrentTasksPerWorker: TASKS_PER_THREAD,
+    // What it makes is short-lived and small: more room for it is memory that does nothing.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     // With the default, a thread sleeps in Atomics.wait between tasks and its own timers never run.
     atomics: 'disabled',
   });

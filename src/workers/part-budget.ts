@@ -1,3 +1,5 @@
+import { BUFFER_BYTES } from './buffer-pool.ts';
+
 /** So long a slow sender may keep memory that others wait for. */
 const TURN_MS = 10_000;
 
@@ -13,11 +15,24 @@ interface Waiting {
  */
 export class PartBudget {
   readonly #limitBytes: number;
+  /** Appends, each of which may hold a buffer that it was not granted. */
+  #appends = 0;
   readonly #waiting = new Set<Waiting>();
   #grantedBytes = 0;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
+  }
+
+  /** An append begins. */
+  join(): void {
+    this.#appends += 1;
+  }
+
+  /** It has ended. */
+  leave(): void {
+    this.#appends -= 1;
+    this.#grant();
   }
 
   /** Others wait for memory. */
@@ -38,6 +53,10 @@ export class PartBudget {
 
   give(bytes: number): void {
     this.#grantedBytes -= bytes;
+    this.#grant();
+  }
+
+  #grant(): void {
     for (const waiting of this.#waiting) {
       if (!this.#fits(waiting.bytes)) return;
       this.#waiting.delete(waiting);
@@ -46,9 +65,11 @@ export class PartBudget {
     }
   }
 
-  /** One part always fits, however large. */
+  /** One part always fits, however large, and half of the memory is for parts, however many appends there are. */
   #fits(bytes: number): boolean {
-    return this.#grantedBytes === 0 || this.#grantedBytes + bytes <= this.#limitBytes;
+    const ungranted = Math.min(this.#appends * BUFFER_BYTES, this.#limitBytes / 2);
+    const total = this.#grantedBytes + bytes + ungranted;
+    return this.#grantedBytes === 0 || total <= this.#limitBytes;
   }
 }
 
@@ -79,6 +100,7 @@ export class PartCredit {
     this.#budget = budget;
     this.#rule = rule;
     this.#leftBytes = expectedBytes ?? Infinity;
+    budget.join();
   }
 
   /** Asks for the first part. Resolves when it is granted. */
@@ -136,10 +158,12 @@ export class PartCredit {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#takeBack?.();
     this.#takeBack = undefined;
     this.#give(this.#heldBytes);
+    this.#budget.leave();
   }
 
   #granted(bytes: number): void {
