@@ -3,38 +3,45 @@ import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { PieceStream } from './s3-body.ts';
+import { type S3Timeouts, TIMEOUTS } from './s3-call.ts';
 import type { S3Location } from './s3-location.ts';
 
 /** The value of x-amz-content-sha256 for a body that the signature doesn't cover. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A connection on which nothing moves for so long is given up; longer than slow answers take. */
-const SILENCE_TIMEOUT_MS = 40_000;
 /** Each reader that streams holds one. */
 const MAX_SOCKETS = 4096;
+
+/** Without it, the SDK writes to the console about each stream that it doesn't repeat. */
+const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+function ignore(): void {}
 
 /** A bucket with its client; every thread opens its own. */
 export interface S3Bucket {
   readonly location: S3Location;
   readonly client: S3Client;
+  readonly timeouts: S3Timeouts;
   /** Of every command on an object. */
   object(key: string): { readonly Bucket: string; readonly Key: string };
   /** The key as the rows know it. */
   keyOf(objectKey: string): string;
 }
 
-export function openBucket(location: S3Location): S3Bucket {
+export function openBucket(location: S3Location, timeouts = TIMEOUTS): S3Bucket {
   const { bucket, prefix } = location;
   return {
     location,
-    client: openClient(location),
+    client: openClient(location, timeouts),
+    timeouts,
     object: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }),
     keyOf: (objectKey) => objectKey.slice(prefix.length),
   };
 }
 
 /** Credentials come from the SDK's own chain: environment, profile, web identity, container or instance. */
-function openClient({ endpoint, region, forcePathStyle, signPayload }: S3Location): S3Client {
+function openClient(location: S3Location, { silenceMs }: S3Timeouts): S3Client {
+  const { endpoint, region, forcePathStyle, signPayload } = location;
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const client = new S3Client({
     region,
@@ -42,13 +49,14 @@ function openClient({ endpoint, region, forcePathStyle, signPayload }: S3Locatio
     ...(endpoint === undefined ? {} : { endpoint }),
     // s3-call.ts repeats: it knows how long a request may wait in all.
     maxAttempts: 1,
+    logger: SILENT,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     // It would cost a round trip for each part, and a connection of its own.
     expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SILENCE_TIMEOUT_MS,
+      socketTimeout: silenceMs,
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),
     }),

@@ -2,18 +2,31 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { ObjectNotFound, StoreUnavailable } from '../blob-store.ts';
 
-/** A request, with its repetitions, takes no longer than this. */
-export const CALL_TIMEOUT_MS = 60_000;
-/** One try of it: S3 may answer late, and a try that hangs must leave time for another. */
-const TRY_TIMEOUT_MS = 45_000;
+/** How long S3 is waited for, in ms. */
+export interface S3Timeouts {
+  /** A request, with its repetitions, takes no longer than this. */
+  readonly callMs: number;
+  /** One try of it: S3 may answer late, and a try that hangs must leave time for another. */
+  readonly tryMs: number;
+  /** A connection on which nothing moves for so long is given up; longer than slow answers take. */
+  readonly silenceMs: number;
+  /** After the last byte, the object is durable or given up within this time. */
+  readonly closeMs: number;
+}
+
+export const TIMEOUTS: S3Timeouts = {
+  callMs: 60_000,
+  tryMs: 45_000,
+  silenceMs: 40_000,
+  closeMs: 75_000,
+};
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5_000;
 
 export interface CallOptions {
   /** Ends the call and its repetitions. */
   readonly signal?: AbortSignal;
-  /** For all of its tries. */
-  readonly timeoutMs?: number;
+  readonly timeouts?: Pick<S3Timeouts, 'callMs' | 'tryMs'>;
 }
 
 /**
@@ -25,12 +38,12 @@ export interface CallOptions {
 export async function call<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
-  { signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions = {},
+  { signal, timeouts: { callMs, tryMs } = TIMEOUTS }: CallOptions = {},
 ): Promise<T> {
-  const endMs = Date.now() + timeoutMs;
+  const endMs = Date.now() + callMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     try {
-      return await tryOnce(attempt, Math.min(endMs - Date.now(), TRY_TIMEOUT_MS), signal);
+      return await tryOnce(attempt, Math.min(endMs - Date.now(), tryMs), signal);
     } catch (error) {
       signal?.throwIfAborted();
       // Full jitter: many that were throttled at once must not come back at once.
@@ -48,11 +61,18 @@ async function tryOnce<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const onAbort = () => controller.abort();
-  const timer = setTimeout(onAbort, Math.max(1, timeoutMs));
+  let isLate = false;
+  const onTimeout = () => {
+    isLate = true;
+    controller.abort();
+  };
+  const timer = setTimeout(onTimeout, Math.max(1, timeoutMs));
   signal?.addEventListener('abort', onAbort);
   try {
     signal?.throwIfAborted();
     return await attempt(controller.signal);
+  } catch (error) {
+    throw isLate ? new Error(`no answer in ${timeoutMs} ms`, { cause: error }) : error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
@@ -61,16 +81,25 @@ async function tryOnce<T>(
 
 /** Worth another try. */
 export function isTransient(error: unknown): boolean {
-  if (!(error instanceof S3ServiceException)) return true;
+  if (!(error instanceof S3ServiceException)) return !isWithoutCredentials(error);
   const { httpStatusCode: status = 500 } = error.$metadata;
   return status >= 500 || status === 429 || status === 408 || TRANSIENT_CODES.has(error.name);
 }
 
+/** The SDK has already asked several times where they may come late. */
+function isWithoutCredentials(error: unknown): boolean {
+  return error instanceof Error && error.name === 'CredentialsProviderError';
+}
+
 const TRANSIENT_CODES = new Set([
+  // As the body of an answer that had begun with 200.
+  'InternalError',
+  'ServiceUnavailable',
   'SlowDown',
   'RequestTimeout',
   'RequestTimeTooSkewed',
   'OperationAborted',
+  'ConditionalRequestConflict',
 ]);
 
 export function isMissing(error: unknown): boolean {

@@ -37,13 +37,15 @@ export async function* readS3Range(
 }
 
 async function openRange(bucket: S3Bucket, key: string, start: number, end: number) {
-  const { client } = bucket;
+  const { client, timeouts } = bucket;
   const command = new GetObjectCommand({
     ...bucket.object(key),
     Range: `bytes=${start}-${end - 1}`,
   });
-  const { Body: body, ContentRange } = await call('send an object', (abortSignal) =>
-    client.send(command, { abortSignal }),
+  const { Body: body, ContentRange } = await call(
+    'send an object',
+    (abortSignal) => client.send(command, { abortSignal }),
+    { timeouts },
   ).catch((error: unknown) => {
     throw error instanceof ObjectNotFound
       ? new ObjectNotFound(key, { cause: error.cause })
@@ -66,12 +68,11 @@ function tooShort(error: unknown): unknown {
 }
 
 async function requireObject(bucket: S3Bucket, key: string): Promise<void> {
+  const { client, timeouts } = bucket;
   const command = new HeadObjectCommand(bucket.object(key));
-  await call('find an object', (abortSignal) => bucket.client.send(command, { abortSignal })).catch(
-    (error: unknown) => {
-      throw error instanceof ObjectNotFound
-        ? new ObjectNotFound(key, { cause: error.cause })
-        : error;
-    },
-  );
+  await call('find an object', (abortSignal) => client.send(command, { abortSignal }), {
+    timeouts,
+  }).catch((error: unknown) => {
+    throw error instanceof ObjectNotFound ? new ObjectNotFound(key, { cause: error.cause }) : error;
+  });
 }

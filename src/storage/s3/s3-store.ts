@@ -14,7 +14,7 @@ import {
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
 import { openBucket, type S3Bucket } from './s3-bucket.ts';
-import { call } from './s3-call.ts';
+import { call, type S3Timeouts } from './s3-call.ts';
 import type { S3Location } from './s3-location.ts';
 import { readS3Range } from './s3-reader.ts';
 import { S3Writer } from './s3-writer.ts';
@@ -23,8 +23,8 @@ import { S3Writer } from './s3-writer.ts';
 const MAX_DELETED_AT_ONCE = 1000;
 
 /** Objects in a bucket, each under the prefix and its key. Any number of processes may use one bucket. */
-export function openS3Store(location: S3Location): BlobStore {
-  return new S3Store(openBucket(location));
+export function openS3Store(location: S3Location, timeouts?: S3Timeouts): BlobStore {
+  return new S3Store(openBucket(location, timeouts));
 }
 
 class S3Store implements BlobStore {
@@ -72,10 +72,10 @@ class S3Store implements BlobStore {
     const { client } = this.#bucket;
     const command = new GetObjectCommand(this.#bucket.object(REGISTRY_ID_KEY));
     try {
-      const { Body } = await call('read the registry id', (abortSignal) =>
-        client.send(command, { abortSignal }),
-      );
-      return (await Body?.transformToString())?.trim() ?? '';
+      return await call('read the registry id', async (abortSignal) => {
+        const { Body } = await client.send(command, { abortSignal });
+        return (await Body?.transformToString())?.trim() ?? '';
+      });
     } catch (error) {
       if (error instanceof ObjectNotFound) return '';
       throw error;

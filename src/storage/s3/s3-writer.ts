@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -10,13 +11,11 @@ import {
 import { ObjectNotFound, type ObjectWriter, StoreUnavailable } from '../blob-store.ts';
 import { bodyInput, type Pieces } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { call } from './s3-call.ts';
+import { type CallOptions, call } from './s3-call.ts';
 import { objectSettings } from './s3-settings.ts';
 
-/** After the last byte, the object is durable or given up within this time. */
-const CLOSE_TIMEOUT_MS = 75_000;
 /** The sweeper removes what can't be aborted now. */
-const ABORT_TIMEOUT_MS = 5_000;
+const ABORT_TIMEOUTS = { callMs: 5_000, tryMs: 5_000 };
 
 /** Bytes that are gathered for a request, and whom to tell when S3 has them. */
 interface Part extends Pieces {
@@ -47,18 +46,23 @@ export class S3Writer implements ObjectWriter {
     this.#bucket = bucket;
     this.#key = key;
     this.#onFailure = onFailure;
+    // As many as there are parts under way.
+    setMaxListeners(0, this.#controller.signal);
   }
 
   write(bytes: Uint8Array, onSpent: () => void = () => {}): Promise<void> {
     if (this.#error) return Promise.reject(this.#error);
     const { partBytes } = this.#bucket.location;
     this.#sizeBytes += bytes.length;
+    if (bytes.length === 0) onSpent();
+    const partsOf = Math.ceil((this.#part.sizeBytes + bytes.length) / partBytes);
+    const onPartSpent = afterAll(partsOf, onSpent);
     for (let from = 0; from < bytes.length; ) {
       const piece = bytes.subarray(from, from + partBytes - this.#part.sizeBytes);
       this.#part.pieces.push(piece);
       this.#part.sizeBytes += piece.length;
       from += piece.length;
-      if (from === bytes.length) this.#part.spent.push(onSpent);
+      this.#part.spent.push(onPartSpent);
       if (this.#part.sizeBytes === partBytes) this.#sendPart();
     }
     return Promise.resolve();
@@ -67,14 +71,14 @@ export class S3Writer implements ObjectWriter {
   async close(): Promise<void> {
     const timer = setTimeout(() => {
       this.#fail(new StoreUnavailable('S3 did not take the last bytes of an object in time'));
-    }, CLOSE_TIMEOUT_MS);
+    }, this.#bucket.timeouts.closeMs);
     try {
       if (this.#partCount === 0) await this.#put();
       else await this.#complete();
       if (this.#error) throw this.#error;
       this.#state = 'closed';
     } catch (error) {
-      throw this.#error ?? error;
+      throw this.#error ?? failureOf(error);
     } finally {
       clearTimeout(timer);
     }
@@ -90,7 +94,7 @@ export class S3Writer implements ObjectWriter {
     const { client } = this.#bucket;
     const command = new AbortMultipartUploadCommand({ ...this.#object, UploadId: uploadId });
     await call('abort an upload', (abortSignal) => client.send(command, { abortSignal }), {
-      timeoutMs: ABORT_TIMEOUT_MS,
+      timeouts: ABORT_TIMEOUTS,
     }).catch(() => undefined);
   }
 
@@ -98,14 +102,14 @@ export class S3Writer implements ObjectWriter {
     return this.#bucket.object(this.#key);
   }
 
-  get #signal(): { readonly signal: AbortSignal } {
-    return { signal: this.#controller.signal };
+  get #options(): CallOptions {
+    return { signal: this.#controller.signal, timeouts: this.#bucket.timeouts };
   }
 
   /** Ends everything under way; the first error is the one that is told. */
   #fail(error: unknown): void {
     if (this.#error || this.#state !== 'open') return;
-    this.#error = error instanceof Error ? error : new StoreUnavailable(String(error));
+    this.#error = failureOf(error);
     this.#controller.abort();
     this.#onFailure(this.#error);
   }
@@ -132,7 +136,7 @@ export class S3Writer implements ObjectWriter {
         const command = new UploadPartCommand({ ...input, ...bodyInput(part, location) });
         return client.send(command, { abortSignal });
       },
-      this.#signal,
+      this.#options,
     );
     this.#completed.push({
       PartNumber: number,
@@ -143,15 +147,17 @@ export class S3Writer implements ObjectWriter {
   }
 
   async #createUpload(): Promise<string> {
-    const { client, location } = this.#bucket;
+    const { client, location, timeouts } = this.#bucket;
     const command = new CreateMultipartUploadCommand({
       ...this.#object,
       ...objectSettings(location),
       ...(location.checksum === 'crc32' ? { ChecksumAlgorithm: 'CRC32' } : {}),
     });
     // Not to be cut: who has no answer can't abort what S3 has begun.
-    const { UploadId } = await call('begin an upload', (abortSignal) =>
-      client.send(command, { abortSignal }),
+    const { UploadId } = await call(
+      'begin an upload',
+      (abortSignal) => client.send(command, { abortSignal }),
+      { timeouts },
     );
     if (!UploadId) throw new StoreUnavailable('S3 began an upload without an id');
     return UploadId;
@@ -166,7 +172,7 @@ export class S3Writer implements ObjectWriter {
         const command = new PutObjectCommand({ ...input, ...bodyInput(this.#part, location) });
         return client.send(command, { abortSignal });
       },
-      this.#signal,
+      this.#options,
     );
     for (const onSpent of this.#part.spent) onSpent();
   }
@@ -186,10 +192,10 @@ export class S3Writer implements ObjectWriter {
       await call(
         'complete an object',
         (abortSignal) => client.send(command, { abortSignal }),
-        this.#signal,
+        this.#options,
       );
     } catch (error) {
-      // The upload is gone: an earlier try has completed it, and its answer was lost.
+      // The upload is gone: an earlier try may have completed it, and its answer was lost.
       if (!(error instanceof ObjectNotFound) || !(await this.#isWhole())) throw error;
     }
   }
@@ -200,10 +206,27 @@ export class S3Writer implements ObjectWriter {
     const head = await call(
       'tell the size of an object',
       (abortSignal) => client.send(command, { abortSignal }),
-      this.#signal,
+      this.#options,
     );
     return head.ContentLength === this.#sizeBytes;
   }
+}
+
+/** An upload that S3 no longer knows is no missing object. */
+function failureOf(error: unknown): Error {
+  if (error instanceof ObjectNotFound) {
+    return new StoreUnavailable('S3 no longer knows an upload', { cause: error });
+  }
+  return error instanceof Error ? error : new StoreUnavailable(String(error));
+}
+
+/** A piece may go out in several parts, which arrive in any order. */
+function afterAll(count: number, action: () => void): () => void {
+  let left = count;
+  return () => {
+    left -= 1;
+    if (left === 0) action();
+  };
 }
 
 function emptyPart(): Part {
