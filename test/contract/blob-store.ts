@@ -91,9 +91,13 @@ export function describeBlobStore(name: string, open: () => Promise<OpenedStore>
       test('a write of nothing changes nothing', async () => {
         const key = newSegmentKey();
         const writer = await store.create(key);
-        await writer.write(new Uint8Array(0));
+        let isSpent = false;
+        await writer.write(new Uint8Array(0), () => {
+          isSpent = true;
+        });
         await writer.write(Buffer.from('x'));
         await writer.close();
+        expect(isSpent).toBe(true);
         expect((await readObject(store, key, 0, 1)).toString()).toBe('x');
       });
 

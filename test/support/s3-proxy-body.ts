@@ -1,5 +1,4 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 
 const BUFFER_BYTES = 256 * 1024;
 /** Timers are no finer. */
@@ -14,12 +13,11 @@ export class Pace {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Undefined: at once. */
-  take(bytes: number): Promise<void> | undefined {
+  /** @returns how long they must wait, in ms */
+  take(bytes: number): number {
     const now = performance.now();
     this.#freeAtMs = Math.max(this.#freeAtMs, now) + (bytes / this.#bytesPerSecond) * 1000;
-    const waitMs = this.#freeAtMs - now;
-    return waitMs < SHORTEST_PAUSE_MS ? undefined : delay(waitMs);
+    return this.#freeAtMs - now;
   }
 }
 
@@ -43,6 +41,7 @@ export class Passage extends Transform {
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     const { onBytes, pace, cut } = this.#options;
+    const pass = () => done(null, chunk);
     onBytes(chunk.length);
     if (chunk.length > this.#leftBytes) {
       this.push(chunk.subarray(0, this.#leftBytes));
@@ -52,8 +51,8 @@ export class Passage extends Transform {
       return;
     }
     this.#leftBytes -= chunk.length;
-    const paced = pace?.take(chunk.length);
-    if (paced) void paced.then(() => done(null, chunk));
-    else done(null, chunk);
+    const waitMs = pace?.take(chunk.length) ?? 0;
+    if (waitMs < SHORTEST_PAUSE_MS) pass();
+    else setTimeout(pass, waitMs);
   }
 }

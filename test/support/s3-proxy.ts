@@ -214,6 +214,7 @@ class Forwarder {
     if (fault?.kind === 'delay-answer') await delay(fault.ms, undefined, { ref: false });
     if (response.destroyed) return;
     response.writeHead(answer.statusCode ?? 502, answer.headers);
+    response.flushHeaders();
     const body = new Passage({
       onBytes: (count) => {
         record.downBytes += count;

@@ -26,6 +26,8 @@ export interface TestBucket {
   listObjects(): Promise<string[]>;
   /** Whole keys of all unfinished multipart uploads. */
   listUploads(): Promise<string[]>;
+  /** All of them. */
+  abortUploads(): Promise<void>;
   /** Removes it with all that is in it. */
   dispose(): Promise<void>;
 }
@@ -70,7 +72,9 @@ export async function createBucket(rgw: RgwAddress): Promise<TestBucket> {
     location: locationOf(Bucket, endpoint),
     listObjects: () => listObjects(client, Bucket),
     listUploads: async () => (await listUploads(client, Bucket)).map(({ Key }) => Key),
+    abortUploads: () => abortUploads(client, Bucket),
     dispose: async () => {
+      await abortUploads(client, Bucket);
       await emptyBucket(client, Bucket);
       await client.send(new DeleteBucketCommand({ Bucket }));
       client.destroy();
@@ -111,10 +115,13 @@ async function listUploads(client: S3Client, Bucket: string) {
   return Uploads.map(({ Key = '', UploadId = '' }) => ({ Key, UploadId }));
 }
 
-async function emptyBucket(client: S3Client, Bucket: string): Promise<void> {
+async function abortUploads(client: S3Client, Bucket: string): Promise<void> {
   for (const { Key, UploadId } of await listUploads(client, Bucket)) {
     await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
   }
+}
+
+async function emptyBucket(client: S3Client, Bucket: string): Promise<void> {
   const keys = await listObjects(client, Bucket);
   for (let from = 0; from < keys.length; from += 1000) {
     const Objects = keys.slice(from, from + 1000).map((Key) => ({ Key }));
