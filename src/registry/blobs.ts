@@ -16,6 +16,11 @@ export interface BlobContent {
   readonly sizeBytes: number;
   /** The bytes of a range, in order; see BlobStore.read for how long a chunk is valid. */
   read(range: ByteRange): AsyncIterable<Uint8Array>;
+  /**
+   * A URL where the store itself sends them; undefined where it can't, or in several objects. It is a secret.
+   * @throws StoreUnavailable
+   */
+  link(): Promise<string | undefined>;
 }
 
 /** Blobs as they are read through the repositories that link them. */
@@ -39,6 +44,7 @@ export class Blobs {
     return {
       sizeBytes: record.sizeBytes,
       read: (range) => this.#read(repository, digest, record, range),
+      link: () => this.#link(record),
     };
   }
 
@@ -55,6 +61,12 @@ export class Blobs {
     if (!record) throw new OciError('BLOB_UNKNOWN', { detail: { Digest: digest } });
     this.#places.set(key, record);
     return record;
+  }
+
+  async #link({ segments }: BlobRecord): Promise<string | undefined> {
+    const [segment, ...others] = segments;
+    if (!segment || others.length > 0) return undefined;
+    return this.#store.links?.linkTo(segment.key);
   }
 
   /** When an object is gone before its first byte was read, the place is looked up once more. */

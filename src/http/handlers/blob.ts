@@ -25,7 +25,10 @@ export async function handleBlob(
     case 'GET':
     case 'HEAD': {
       const digest = requireDigest(digestText);
-      return sendBlob(context, digest, await parts.blobs.find(repository, digest));
+      const blob = await parts.blobs.find(repository, digest);
+      const link = exchange.method === 'GET' ? await blob.link() : undefined;
+      if (link === undefined) return sendBlob(context, digest, blob);
+      return redirect(context, digest, link);
     }
     case 'DELETE':
       throw methodNotAllowed(
@@ -36,6 +39,19 @@ export async function handleBlob(
     default:
       throw methodNotAllowed(context, 'GET, HEAD');
   }
+}
+
+/** The store knows ranges; conditions don't apply to a redirect (RFC 9110, section 13.2.1). The URL opens the blob to everyone. */
+function redirect({ exchange }: Context, digest: Digest, link: string): void {
+  exchange.send({
+    status: 307,
+    headers: {
+      ...API_VERSION,
+      Location: link,
+      'Docker-Content-Digest': digest,
+      'Cache-Control': 'no-store',
+    },
+  });
 }
 
 async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Promise<void> {

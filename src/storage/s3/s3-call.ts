@@ -27,6 +27,7 @@ export interface CallOptions {
   /** Ends the call and its repetitions. */
   readonly signal?: AbortSignal;
   readonly timeouts?: Pick<S3Timeouts, 'callMs' | 'tryMs'>;
+  readonly isWorthAnotherTry?: (error: unknown) => boolean;
 }
 
 /**
@@ -38,7 +39,11 @@ export interface CallOptions {
 export async function call<T>(
   what: string,
   attempt: (signal: AbortSignal) => Promise<T>,
-  { signal, timeouts: { callMs, tryMs } = TIMEOUTS }: CallOptions = {},
+  {
+    signal,
+    timeouts: { callMs, tryMs } = TIMEOUTS,
+    isWorthAnotherTry = isTransient,
+  }: CallOptions = {},
 ): Promise<T> {
   const endMs = Date.now() + callMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
@@ -48,7 +53,7 @@ export async function call<T>(
       signal?.throwIfAborted();
       // Full jitter: many that were throttled at once must not come back at once.
       const waitMs = Math.random() * pauseMs;
-      if (!isTransient(error) || Date.now() + waitMs >= endMs) throw translate(what, error);
+      if (!isWorthAnotherTry(error) || Date.now() + waitMs >= endMs) throw translate(what, error);
       await delay(waitMs, undefined, { ref: false, ...(signal ? { signal } : {}) });
     }
   }

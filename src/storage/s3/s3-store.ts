@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import {
   type BlobStore,
+  type ObjectLinks,
   ObjectNotFound,
   type ObjectWriter,
   type StoredObject,
@@ -15,6 +16,8 @@ import {
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
 import { openBucket, type S3Bucket } from './s3-bucket.ts';
 import { call, type S3Timeouts } from './s3-call.ts';
+import { checkBucket } from './s3-check.ts';
+import { openLinks } from './s3-links.ts';
 import type { S3Location } from './s3-location.ts';
 import { readS3Range } from './s3-reader.ts';
 import { S3Writer } from './s3-writer.ts';
@@ -29,11 +32,12 @@ export function openS3Store(location: S3Location, timeouts?: S3Timeouts): BlobSt
 
 class S3Store implements BlobStore {
   readonly joiner = undefined;
-  readonly links = undefined;
+  readonly links: ObjectLinks | undefined;
   readonly #bucket: S3Bucket;
 
   constructor(bucket: S3Bucket) {
     this.#bucket = bucket;
+    this.links = openLinks(bucket.location);
   }
 
   create(key: string, onFailure: (error: Error) => void = () => {}): Promise<ObjectWriter> {
@@ -88,7 +92,7 @@ class S3Store implements BlobStore {
   }
 
   check(): Promise<void> {
-    return Promise.resolve();
+    return checkBucket(this.#bucket);
   }
 
   removeUnfinished(): Promise<number> {
