@@ -54,7 +54,7 @@ export async function call<T>(
       // Full jitter: many that were throttled at once must not come back at once.
       const waitMs = Math.random() * pauseMs;
       if (!isWorthAnotherTry(error) || Date.now() + waitMs >= endMs) throw translate(what, error);
-      await delay(waitMs, undefined, { ref: false, ...(signal ? { signal } : {}) });
+      await delay(waitMs, undefined, signal && { signal });
     }
   }
 }
