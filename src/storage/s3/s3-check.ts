@@ -12,12 +12,12 @@ import {
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { ObjectNotFound, StoreUnavailable } from '../blob-store.ts';
+import { StoreUnavailable } from '../blob-store.ts';
 import { CHECK_PREFIX, newCheckKey, UNDELETABLE_CHECK_KEY } from '../keys.ts';
 import { bodyInput } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { call, isTransient } from './s3-call.ts';
-import { deniedAction, diagnose, isDenial, isMistake } from './s3-diagnosis.ts';
+import { call, isMissing, isTransient } from './s3-call.ts';
+import { deniedAction, diagnose, isDenial, isMistake, NOT_S3, refusalOf } from './s3-diagnosis.ts';
 import { objectSettings } from './s3-settings.ts';
 
 /** For one request, with its repetitions: who waits for the start wants to know. */
@@ -60,7 +60,7 @@ class BucketCheck {
       if (await this.#put(key)) {
         await this.#get(key);
         await this.#copy(key, canDelete ? newCheckKey() : key);
-      } else if (canList) await this.#get(newCheckKey());
+      } else if (canList) await this.#getMissing();
       await this.#beginAndAbort(canDelete ? newCheckKey() : key);
     } finally {
       await this.#cleanUp();
@@ -77,8 +77,9 @@ class BucketCheck {
     for (const { Key = '', LastModified } of page?.Contents ?? []) {
       const key = this.#bucket.keyOf(Key);
       const isOld = LastModified && LastModified.getTime() < Date.now() - LEFTOVER_AGE_MS;
-      if (isOld && key !== UNDELETABLE_CHECK_KEY) this.#made.push(key);
+      if (isOld || key === UNDELETABLE_CHECK_KEY) this.#made.push(key);
     }
+    if (page && page.Name === undefined) throw new StoreUnavailable(`${this.#name()}: ${NOT_S3}`);
     return page !== undefined;
   }
 
@@ -118,6 +119,17 @@ class BucketCheck {
     if (bytes && key !== UNDELETABLE_CHECK_KEY && !this.#bytes.equals(bytes)) {
       this.#problems.push('S3 sent other bytes than it had taken');
     }
+  }
+
+  /** Who may read is told that it isn't there. */
+  async #getMissing(): Promise<void> {
+    const command = new GetObjectCommand(this.#bucket.object(newCheckKey()));
+    const request = { action: 's3:GetObject', what: 'send an object' };
+    await this.#try(request, (abortSignal) =>
+      this.#bucket.client.send(command, { abortSignal }).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+      }),
+    );
   }
 
   /** As two objects become one. */
@@ -228,8 +240,6 @@ class BucketCheck {
         isWorthAnotherTry: (error) => isTransient(error) && !isMistake(error),
       });
     } catch (error) {
-      // Permission to look for what isn't there.
-      if (error instanceof ObjectNotFound) return undefined;
       this.#note(request, error);
       return undefined;
     }
@@ -237,14 +247,14 @@ class BucketCheck {
 
   #note({ action, what }: Request, error: unknown): void {
     const { location } = this.#bucket;
-    const cause = error instanceof StoreUnavailable ? error.cause : error;
+    const cause = error instanceof Error ? error.cause : undefined;
     if (isDenial(cause)) {
       this.#deny(deniedAction(cause) ?? action, what);
       return;
     }
     const sentence = diagnose(cause, location);
     if (sentence) throw new StoreUnavailable(`${this.#name()}: ${sentence}`, { cause });
-    this.#problems.push(error instanceof Error ? error.message : String(error));
+    this.#problems.push(`S3 could not ${what}: ${refusalOf(cause, location)}`);
   }
 
   #deny(action: string, what: string): void {

@@ -20,8 +20,10 @@ const SENTENCES: Readonly<Record<string, (location: S3Location) => string>> = {
   InvalidStorageClass: () => 'it has no such storage class: correct STORAGE_S3_STORAGE_CLASS',
 };
 
-/** What the code of an error of the network means. */
+export const NOT_S3 = 'what answers there does not speak S3: correct STORAGE_S3_ENDPOINT';
+
 const CERTIFICATE_CODE = /CERT|SELF_SIGNED|UNABLE_TO_/;
+const MISTAKE_CODE = /EPROTO|CERT|SELF_SIGNED|UNABLE_TO_/;
 
 export function isDenial(error: unknown): error is S3ServiceException {
   return error instanceof S3ServiceException && DENIALS.has(error.name);
@@ -35,7 +37,7 @@ export function deniedAction({ message }: S3ServiceException): string | undefine
 /** Nothing that another try would change. */
 export function isMistake(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return error.name in SENTENCES || CERTIFICATE_CODE.test(codeOf(error));
+  return error.name in SENTENCES || MISTAKE_CODE.test(codeOf(error));
 }
 
 /** Why nothing at all can be done with the bucket; undefined when S3 refused only what was asked for. */
@@ -43,8 +45,22 @@ export function diagnose(error: unknown, location: S3Location): string | undefin
   if (!(error instanceof Error)) return String(error);
   const sentence = SENTENCES[error.name] ?? regionSentence(error, location);
   if (sentence) return sentence(location);
-  if (error instanceof S3ServiceException) return undefined;
+  // An error without a document of S3 has the status for a name.
+  if (error instanceof S3ServiceException) return error.name === 'NotFound' ? NOT_S3 : undefined;
   return networkSentence(error);
+}
+
+/** S3's own words, and the settings that may have displeased it. */
+export function refusalOf(error: unknown, location: S3Location): string {
+  if (!(error instanceof Error)) return String(error);
+  const { encryption, storageClass, checksum } = location;
+  const settings = [
+    ...(encryption ? ['STORAGE_S3_SSE'] : []),
+    ...(storageClass === undefined ? [] : ['STORAGE_S3_STORAGE_CLASS']),
+    ...(checksum === 'none' ? [] : ['STORAGE_S3_CHECKSUM']),
+  ];
+  const hint = settings.length > 0 ? ` (does it support ${settings.join(', ')}?)` : '';
+  return `${error.name}: ${error.message}${hint}`;
 }
 
 function regionSentence(error: Error, { bucket, region }: S3Location) {
@@ -74,9 +90,10 @@ function networkSentence(error: Error): string {
   }
   if (code === 'EPROTO') return 'it does not speak TLS: is the endpoint one of http://?';
   if ('$responseBodyText' in error || '$responseStatusCode' in error || '$response' in error) {
-    return 'what answers there does not speak S3: correct STORAGE_S3_ENDPOINT';
+    return NOT_S3;
   }
-  const reason = code || `${error.name}: ${error.message}`;
+  const isLate = error.name === 'AbortError' || error.name === 'TimeoutError';
+  const reason = isLate ? 'no answer in time' : code || error.message;
   return `it can not be reached (${reason}): correct STORAGE_S3_ENDPOINT, or let this machine through to it`;
 }
 
