@@ -15,6 +15,15 @@ const CREDENTIALS = [
   'access_token',
   'refresh_token',
   'connectionString',
+  // Where a redirect leads: a presigned URL.
+  'location',
+  // What S3 says of a signature that it refuses.
+  'AWSAccessKeyId',
+  'CanonicalRequest',
+  'CanonicalRequestBytes',
+  'SignatureProvided',
+  'StringToSign',
+  'StringToSignBytes',
 ];
 const SPELLINGS = CREDENTIALS.flatMap((name) => [
   name,
@@ -22,6 +31,9 @@ const SPELLINGS = CREDENTIALS.flatMap((name) => [
 ]);
 /** At the top of a line's fields and up to two objects deep. */
 const REDACTED = SPELLINGS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
+
+/** What makes a presigned URL valid, wherever in a line it stands. */
+const SIGNATURE = /(X-Amz-(?:Signature|Credential|Security-Token)=)[^&"\s\\]+/gi;
 
 /** JSON lines on `destination` (standard output unless given). Bodies and query strings are never logged. */
 export function createLog(level: string, destination?: DestinationStream): Log {
@@ -31,6 +43,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: REDACTED,
+    hooks: { streamWrite: (line: string) => line.replace(SIGNATURE, '$1[Redacted]') },
   };
   return destination ? pino(options, destination) : pino(options);
 }

@@ -68,3 +68,28 @@ describe('credentials never reach the output', () => {
     expect(JSON.parse(lines.join())).toMatchObject({ path: '/v2/', uid: 'me' });
   });
 });
+
+test('a presigned URL loses what makes it valid, wherever it stands', () => {
+  const query = `X-Amz-Credential=${SECRET}&X-Amz-Expires=300&X-Amz-Signature=${SECRET}`;
+  const url = `https://s3.example.org/bucket/key?${query}&X-Amz-Security-Token=${SECRET}`;
+  const lines = linesOf((log) => {
+    log.info(url);
+    log.info({ url, deep: { er: { url: [url] } } }, 'sent');
+    log.error({ err: new Error(`GET ${url} failed`, { cause: new Error(url) }) }, 'failed');
+    log.info({ headers: { Location: url } }, 'answered');
+  });
+  expect(lines).toHaveLength(4);
+  expect(lines.join('')).not.toContain(SECRET);
+  for (const line of lines) expect(() => void JSON.parse(line)).not.toThrow();
+  expect(lines[0]).toContain('X-Amz-Expires=300');
+});
+
+test('what S3 says of a signature that it refuses is not written', () => {
+  const err = Object.assign(new Error('refused'), {
+    AWSAccessKeyId: SECRET,
+    SignatureProvided: SECRET,
+    StringToSign: SECRET,
+    CanonicalRequest: SECRET,
+  });
+  expect(linesOf((log) => log.error({ err }, 'failed')).join('')).not.toContain(SECRET);
+});
