@@ -10,7 +10,10 @@ import { median, printTable, spread } from './statistics.ts';
 const TARGET_RATIO = 1.5;
 const WARM_UP_MIB = 64;
 
-const REGISTRIES: Readonly<Record<string, Start>> = { ours: () => startOurs(), peer: () => startPeer() };
+const REGISTRIES: Readonly<Record<string, Start>> = {
+  ours: () => startOurs(),
+  peer: () => startPeer(),
+};
 
 interface Run {
   /** 10^6 bytes per second. */
