@@ -82,11 +82,13 @@ export interface BlobStore {
 export interface ObjectJoiner {
   /**
    * Writes the bytes of `sources`, in their order, as the object `key`, durable when it resolves. The sources stay.
-   * @throws ObjectNotFound, StoreUnavailable; nothing is left then, or it is found by `removeUnfinished`
+   * @param signal gives it up
+   * @throws ObjectNotFound, StoreUnavailable; nothing is left then but what `unfinished` or `list` finds
    */
   join(
     key: string,
     sources: readonly { readonly key: string; readonly sizeBytes: number }[],
+    signal?: AbortSignal,
   ): Promise<void>;
 }
 

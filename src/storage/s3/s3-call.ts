@@ -88,6 +88,7 @@ async function tryOnce<T>(
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof S3ServiceException)) return !isWithoutCredentials(error);
   const { httpStatusCode: status = 500 } = error.$metadata;
+  if (status === 501) return false;
   return status >= 500 || status === 429 || status === 408 || TRANSIENT_CODES.has(error.name);
 }
 

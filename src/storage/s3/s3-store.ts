@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import {
   type BlobStore,
+  type ObjectJoiner,
   type ObjectLinks,
   ObjectNotFound,
   type ObjectWriter,
@@ -17,6 +18,7 @@ import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
 import { openBucket, type S3Bucket } from './s3-bucket.ts';
 import { call, type S3Timeouts } from './s3-call.ts';
 import { checkBucket } from './s3-check.ts';
+import { S3Joiner } from './s3-joiner.ts';
 import { openLinks } from './s3-links.ts';
 import type { S3Location } from './s3-location.ts';
 import { readS3Range } from './s3-reader.ts';
@@ -31,13 +33,14 @@ export function openS3Store(location: S3Location, timeouts?: S3Timeouts): BlobSt
 }
 
 class S3Store implements BlobStore {
-  readonly joiner = undefined;
   readonly links: ObjectLinks | undefined;
+  readonly joiner: ObjectJoiner;
   readonly #bucket: S3Bucket;
 
   constructor(bucket: S3Bucket) {
     this.#bucket = bucket;
     this.links = openLinks(bucket.location);
+    this.joiner = new S3Joiner(bucket);
   }
 
   create(key: string, onFailure: (error: Error) => void = () => {}): Promise<ObjectWriter> {
