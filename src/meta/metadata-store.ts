@@ -45,6 +45,11 @@ export interface BlobRecord {
   readonly segments: readonly Segment[];
 }
 
+export interface FragmentedBlob {
+  readonly digest: Digest;
+  readonly segments: readonly Segment[];
+}
+
 export interface ManifestRecord {
   readonly digest: Digest;
   readonly mediaType: ManifestMediaType;
@@ -86,7 +91,8 @@ export interface UploadRecords {
   }): Promise<void>;
   find(repository: RepositoryName, id: string): Promise<UploadSession | undefined>;
   /**
-   * Adds a closed segment: offset += its size, provided that the offset still is `expectedOffset`.
+   * Adds a closed segment: offset += its size, provided that the offset still is `expectedOffset` and the segment's
+   * object isn't being deleted.
    * @returns false when it is not, and nothing is changed.
    */
   append(
@@ -113,6 +119,14 @@ export interface BlobRecords {
   find(repository: RepositoryName, digest: Digest): Promise<BlobRecord | undefined>;
   /** Links a blob that `from` links to `to` also. @returns false when `from` doesn't link it. */
   mount(digest: Digest, from: RepositoryName, to: RepositoryName): Promise<boolean>;
+  /** Up to `limit` blobs of several segments, by digest, those behind `after`. */
+  fragmented(limit: number, after: Digest | undefined): Promise<FragmentedBlob[]>;
+  /**
+   * Makes `joined` the blob's only segment, provided that it still has those of `blob` and the new object isn't being
+   * deleted. The replaced objects go to the deletion list, where their time begins `keepMs` from now.
+   * @returns false when nothing is changed.
+   */
+  join(blob: FragmentedBlob, joined: Segment, keepMs: number): Promise<boolean>;
 }
 
 export interface ManifestRecords {
@@ -136,14 +150,17 @@ export interface ManifestRecords {
   listRepositories(page: Page): Promise<string[]>;
 }
 
-/** Objects that no row names any more, and those that are to be deleted. */
+/**
+ * Objects that no row names any more, and those that are to be deleted. A key on the list that a row comes to name
+ * leaves it, unless a sweep has claimed it: then the row is refused.
+ */
 export interface DeletionRecords {
-  /** Up to `limit` keys on the deletion list for at least `graceMs`. */
-  due(graceMs: number, limit: number): Promise<string[]>;
+  /** Claims up to `limit` keys that no row names and that were on the list for at least `graceMs`. */
+  claimDue(graceMs: number, limit: number): Promise<string[]>;
   /** Takes keys off the list, after the store has deleted their objects. */
   done(keys: readonly string[]): Promise<void>;
-  /** Of `keys`, those that no upload, blob or deletion names. */
-  unknown(keys: readonly string[]): Promise<string[]>;
+  /** Puts those keys on the list that nothing names; their time on it begins `fromNowMs` from now. */
+  addUnknown(keys: readonly string[], fromNowMs: number): Promise<void>;
 }
 
 /** Exclusive locks shared by all instances; they end when the instance that holds them dies. */
@@ -152,6 +169,8 @@ export interface Locks {
   tryAcquire(name: string): Promise<HeldLock | undefined>;
   /** True when someone, this instance included, holds it. */
   isHeld(name: string): Promise<boolean>;
+  /** Stands for each lock that someone holds now, but for that of this name. */
+  heldBut(name: string): Promise<Set<string>>;
 }
 
 export interface HeldLock {

@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { MetadataStore } from '../meta/metadata-store.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import { DeadWrites } from './dead-writes.ts';
 
 /** Rows and keys that are handled at a time. */
 const BATCH = 500;
@@ -21,12 +22,18 @@ export interface SweeperOptions {
 
 export interface Swept {
   readonly expiredUploads: number;
+  /** What writers began and, since they died, never closed. */
+  readonly abortedObjects: number;
   readonly deletedObjects: number;
 }
+
+/** Held by the instance that sweeps. */
+const LOCK = 'sweep';
 
 /** Removes uploads whose time is over, and objects that no row names: on one instance at a time. */
 export class Sweeper {
   readonly #options: SweeperOptions;
+  readonly #deadWrites: DeadWrites;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   /** Looked at between batches, so that an end waits for no long list. */
@@ -34,6 +41,7 @@ export class Sweeper {
 
   constructor(options: SweeperOptions) {
     this.#options = options;
+    this.#deadWrites = new DeadWrites(options.metadata, options.store);
   }
 
   start(): void {
@@ -51,13 +59,15 @@ export class Sweeper {
   /** One sweep. @returns undefined when another instance is at it. @throws when the store is another registry's */
   async sweep(): Promise<Swept | undefined> {
     const { metadata } = this.#options;
-    const lock = await metadata.locks.tryAcquire('sweep');
+    const lock = await metadata.locks.tryAcquire(LOCK);
     if (!lock) return undefined;
     try {
       await this.#checkStore();
       const expiredUploads = await this.#expireUploads();
-      const deletedObjects = (await this.#deleteDue()) + (await this.#deleteUnknown());
-      return { expiredUploads, deletedObjects };
+      const abortedObjects = await this.#abortDeadWrites();
+      await this.#listUnknown();
+      const deletedObjects = await this.#deleteDue();
+      return { expiredUploads, abortedObjects, deletedObjects };
     } finally {
       await lock.release();
     }
@@ -74,7 +84,7 @@ export class Sweeper {
     const { log } = this.#options;
     try {
       const swept = await this.sweep();
-      if (swept && swept.expiredUploads + swept.deletedObjects > 0) log.info(swept, 'swept');
+      if (swept && Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
     } catch (error) {
       log.error({ err: error }, 'the sweep failed; it is tried again at its next time');
     }
@@ -98,40 +108,50 @@ export class Sweeper {
     return expired;
   }
 
+  #abortDeadWrites(): Promise<number> {
+    const { graceMs, appendMs } = this.#options;
+    const minAgeMs = Math.max(graceMs, appendMs);
+    return this.#deadWrites.remove(minAgeMs, LOCK, () => this.#isStopping);
+  }
+
+  /**
+   * Puts objects on the deletion list that a crash left before a row named them. An append whose row comes late takes
+   * its object off the list again; if a sweep is deleting it already, the append fails, and its client repeats it.
+   *
+   * Where the store tells when an object was written, those that are old enough for the grace and for any append are
+   * deleted by this sweep. Where it doesn't, an object that was completed a second ago may look days old: the
+   * time on the list is what counts then, and it is long enough for the row of an append that is being committed.
+   */
+  async #listUnknown(): Promise<void> {
+    const { store, graceMs, appendMs } = this.#options;
+    const keptMs = Math.max(graceMs, appendMs);
+    const [minAgeMs, fromNowMs] = store.tellsWhenWritten
+      ? [keptMs, -graceMs]
+      : [appendMs, keptMs - graceMs];
+    const add = (keys: readonly string[]) =>
+      this.#options.metadata.deletions.addUnknown(keys, fromNowMs);
+    let batch: string[] = [];
+    for await (const { key, modifiedMs } of store.list()) {
+      if (this.#isStopping) return;
+      if (modifiedMs > Date.now() - minAgeMs) continue;
+      batch.push(key);
+      if (batch.length < BATCH) continue;
+      await add(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await add(batch);
+  }
+
   async #deleteDue(): Promise<number> {
     const { metadata, store, graceMs } = this.#options;
     let deleted = 0;
     for (;;) {
-      const keys = await metadata.deletions.due(graceMs, BATCH);
-      if (keys.length === 0 || this.#isStopping) return deleted;
+      if (this.#isStopping) return deleted;
+      const keys = await metadata.deletions.claimDue(graceMs, BATCH);
+      if (keys.length === 0) return deleted;
       await store.delete(keys);
       await metadata.deletions.done(keys);
       deleted += keys.length;
     }
-  }
-
-  /** Objects that a crash left before a row named them. */
-  async #deleteUnknown(): Promise<number> {
-    const { store, graceMs, appendMs } = this.#options;
-    const minAgeMs = Math.max(graceMs, appendMs);
-    let deleted = 0;
-    let batch: string[] = [];
-    for await (const { key, modifiedMs } of store.list()) {
-      if (this.#isStopping) return deleted;
-      if (modifiedMs > Date.now() - minAgeMs) continue;
-      batch.push(key);
-      if (batch.length < BATCH) continue;
-      deleted += await this.#deleteIfUnknown(batch);
-      batch = [];
-    }
-    return deleted + (await this.#deleteIfUnknown(batch));
-  }
-
-  async #deleteIfUnknown(keys: readonly string[]): Promise<number> {
-    if (keys.length === 0) return 0;
-    const { metadata, store } = this.#options;
-    const unknown = await metadata.deletions.unknown(keys);
-    await store.delete(unknown);
-    return unknown.length;
   }
 }

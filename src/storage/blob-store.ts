@@ -18,8 +18,15 @@ export class StoreUnavailable extends Error {
 
 export interface StoredObject {
   readonly key: string;
-  /** When it was last written to, ms since 1970. */
+  /** When it was last written to, ms since 1970; see BlobStore.tellsWhenWritten. */
   readonly modifiedMs: number;
+}
+
+/** What a writer began and has neither closed nor aborted. */
+export interface UnfinishedObject {
+  readonly key: string;
+  /** The store's name for the writing. */
+  readonly id: string;
 }
 
 /**
@@ -70,8 +77,18 @@ export interface BlobStore {
   claim(registryId: string): Promise<string>;
   /** Tries everything that the registry does with a store. @throws StoreUnavailable that names all that failed */
   check(): Promise<void>;
-  /** Removes what writers began and, since they died, never closed, if it is older than that. @returns how many */
-  removeUnfinished(minAgeMs: number): Promise<number>;
+  /**
+   * False where the `modifiedMs` of an object may be the time at which its writing began, which was days ago for
+   * what a slow client sent.
+   */
+  readonly tellsWhenWritten: boolean;
+  /**
+   * What writers began below the prefix of segments, and added nothing to for so long. Such a writer may be dead, or
+   * wait for a slow client. Only what `list` doesn't show.
+   */
+  unfinished(minAgeMs: number): AsyncIterable<UnfinishedObject>;
+  /** A writer that isn't dead fails. What was closed meanwhile stays. @throws StoreUnavailable */
+  removeUnfinished(unfinished: UnfinishedObject): Promise<void>;
   /** Undefined where an object is as quickly read from several as from one. */
   readonly joiner: ObjectJoiner | undefined;
   /** Undefined where clients can't reach the store. */

@@ -19,6 +19,10 @@ class FakeLocks implements Locks {
     return Promise.resolve({ release });
   }
 
+  heldBut(name: string): Promise<Set<string>> {
+    return Promise.resolve(new Set([...this.held].filter((other) => other !== name)));
+  }
+
   isHeld(name: string): Promise<boolean> {
     return Promise.resolve(this.held.has(name));
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Client } from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import type { HeldLock, Locks } from '../metadata-store.ts';
 import { connectionOptions, type Statement, translate } from './database.ts';
 
@@ -16,6 +16,14 @@ const IS_HELD = {
            where d.datname = current_database() and l.locktype = 'advisory' and l.objsubid = 1 and l.granted
              and (l.classid::bigint << 32) | l.objid::bigint = $1::bigint
          ) as answer`,
+};
+
+/** As lockKey() has them. */
+const HELD = {
+  name: 'lock-held',
+  text: `select ((l.classid::bigint << 32) | l.objid::bigint)::text as key
+         from pg_locks l join pg_database d on d.oid = l.database
+         where d.datname = current_database() and l.locktype = 'advisory' and l.objsubid = 1 and l.granted`,
 };
 
 /**
@@ -61,6 +69,16 @@ export class AdvisoryLocks implements Locks {
     }
   }
 
+  async heldBut(name: string): Promise<Set<string>> {
+    try {
+      const client = await this.#connection();
+      const rows = await this.#query<{ key: string }>(client, HELD);
+      return new Set(rows.map(({ key }) => key).filter((key) => key !== lockKey(name)));
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
   async close(): Promise<void> {
     const client = await this.#client?.catch(() => undefined);
     this.#client = undefined;
@@ -81,13 +99,21 @@ export class AdvisoryLocks implements Locks {
     };
   }
 
+  async #ask(client: Client, question: Statement, name: string): Promise<boolean> {
+    const rows = await this.#query<{ answer: boolean }>(client, question, [lockKey(name)]);
+    return rows[0]?.answer ?? false;
+  }
+
   /** One question after the other: a connection takes one at a time. */
-  #ask(client: Client, question: Statement, name: string): Promise<boolean> {
-    const query = { ...question, values: [lockKey(name)] };
-    const answer = this.#lastAnswer.then(() => client.query<{ answer: boolean }>(query));
+  #query<Row extends QueryResultRow>(
+    client: Client,
+    question: Statement,
+    values: string[] = [],
+  ): Promise<Row[]> {
+    const answer = this.#lastAnswer.then(() => client.query<Row>({ ...question, values }));
     this.#lastAnswer = answer.catch(() => undefined);
     return answer.then(
-      ({ rows }) => rows[0]?.answer ?? false,
+      ({ rows }) => rows,
       (error: unknown) => {
         // Whether the server still carries the question out is unknown: its locks end with the connection.
         this.#drop(client);

@@ -28,13 +28,18 @@ const FIND = {
                       order by s.number) as sizes
          from uploads u where u.id = $1 and u.repository = $2 and u.expires > now()`,
 };
+/** A segment's object on the deletion list leaves it; one that a sweep has claimed is as good as gone. */
 const APPEND = {
   name: 'upload-append',
-  text: `with advanced as (
+  text: `with listed as (
+           delete from deletions where key = $3 returning is_claimed
+         ),
+         advanced as (
            update uploads
            set offset_bytes = offset_bytes + $4, digest = $5, digest_engine = $6, digest_state = $7,
                expires = now() + $8 * interval '1 ms'
            where id = $1 and offset_bytes = $2 and finished_digest is null
+             and not exists (select from listed where is_claimed)
            returning id
          )
          insert into upload_segments (upload_id, number, key, size_bytes)

@@ -15,6 +15,7 @@ import {
   ObjectNotFound,
   type ObjectWriter,
   type StoredObject,
+  type UnfinishedObject,
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX, SHARDS } from '../keys.ts';
 import { makeDirectory, syncDirectory } from './directory.ts';
@@ -30,6 +31,7 @@ export function openFileStore(directory: string): BlobStore {
 class FileStore implements BlobStore {
   readonly joiner = undefined;
   readonly links = undefined;
+  readonly tellsWhenWritten = true;
   readonly #directory: string;
 
   constructor(directory: string) {
@@ -92,8 +94,10 @@ class FileStore implements BlobStore {
   }
 
   /** A file that isn't closed is listed like the others. */
-  removeUnfinished(): Promise<number> {
-    return Promise.resolve(0);
+  async *unfinished(): AsyncIterable<UnfinishedObject> {}
+
+  removeUnfinished(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** All of them before the first object, so that no object's name waits for another process's fsync. */

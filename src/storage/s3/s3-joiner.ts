@@ -17,7 +17,9 @@ import { readS3Range } from './s3-reader.ts';
 import { objectSettings } from './s3-settings.ts';
 
 /** Parts under way at the same time; as many are in memory at most. */
-const MAX_PARTS_AHEAD = 3;
+const MAX_PARTS_AHEAD = 2;
+/** Size of the parts that are sent, where S3's limit of parts allows it. */
+const SEND_BYTES = 8 * 1024 * 1024;
 /** The sweeper removes what can't be aborted now. */
 const ABORT_TIMEOUT_MS = 5_000;
 
@@ -43,8 +45,7 @@ export class S3Joiner implements ObjectJoiner {
   }
 
   async #tryJoin(key: string, sources: readonly JoinSource[], signal: AbortSignal | undefined) {
-    const { partBytes } = this.#bucket.location;
-    const parts = planJoin(sources, partBytes, this.#canCopy);
+    const parts = planJoin(sources, SEND_BYTES, this.#canCopy);
     const upload = new JoinUpload(this.#bucket, key, parts);
     const onAbort = () => upload.stop(signal?.reason);
     signal?.addEventListener('abort', onAbort);

@@ -13,6 +13,7 @@ import {
   type ObjectWriter,
   type StoredObject,
   StoreUnavailable,
+  type UnfinishedObject,
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
 import { openBucket, type S3Bucket } from './s3-bucket.ts';
@@ -22,6 +23,7 @@ import { S3Joiner } from './s3-joiner.ts';
 import { openLinks } from './s3-links.ts';
 import type { S3Location } from './s3-location.ts';
 import { readS3Range } from './s3-reader.ts';
+import { abortUpload, unfinishedUploads } from './s3-unfinished.ts';
 import { S3Writer } from './s3-writer.ts';
 
 /** S3's limit for one DeleteObjects request. */
@@ -35,6 +37,8 @@ export function openS3Store(location: S3Location, timeouts?: S3Timeouts): BlobSt
 class S3Store implements BlobStore {
   readonly links: ObjectLinks | undefined;
   readonly joiner: ObjectJoiner;
+  /** S3 gives an object of several parts the time at which its upload began. */
+  readonly tellsWhenWritten = false;
   readonly #bucket: S3Bucket;
 
   constructor(bucket: S3Bucket) {
@@ -98,8 +102,12 @@ class S3Store implements BlobStore {
     return checkBucket(this.#bucket);
   }
 
-  removeUnfinished(): Promise<number> {
-    return Promise.resolve(0);
+  unfinished(minAgeMs: number): AsyncIterable<UnfinishedObject> {
+    return unfinishedUploads(this.#bucket, minAgeMs);
+  }
+
+  removeUnfinished(unfinished: UnfinishedObject): Promise<void> {
+    return abortUpload(this.#bucket, unfinished);
   }
 
   async #isEmpty(): Promise<boolean> {
