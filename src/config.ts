@@ -41,6 +41,7 @@ export interface Config {
     readonly uploadExpirationMs: number;
     readonly sweepGraceMs: number;
     readonly sweepIntervalMs: number;
+    readonly compactIntervalMs: number;
   };
   readonly workers: {
     readonly threads: number;
@@ -166,6 +167,7 @@ function toConfig(values: Values, notices: string[]): Config {
       uploadExpirationMs: values.UPLOAD_EXPIRATION_HOURS * 3_600_000,
       sweepGraceMs: values.SWEEP_GRACE_HOURS * 3_600_000,
       sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
+      compactIntervalMs: values.COMPACT_INTERVAL * 1000,
     },
     workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,

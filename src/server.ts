@@ -17,6 +17,7 @@ import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { Blobs } from './registry/blobs.ts';
+import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
 import { Sweeper } from './registry/sweeper.ts';
 import { Uploads } from './registry/uploads.ts';
@@ -109,6 +110,7 @@ async function start(
   const ingest = openIngest(config, location, metrics, log, overrides);
   closers.add(() => ingest.close());
   startSweeper(config, metadata, store, registryId, log, closers);
+  startCompactor(config, metadata, store, log, closers);
 
   const management = await listenManagement(config.management, metrics);
   closers.add(() => management.close());
@@ -224,6 +226,21 @@ function startSweeper(
   const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs, appendMs });
   sweeper.start();
   closers.add(() => sweeper.stop());
+}
+
+function startCompactor(
+  config: Config,
+  metadata: MetadataStore,
+  store: BlobStore,
+  log: Log,
+  closers: Closers,
+): void {
+  const { joiner } = store;
+  if (!joiner) return;
+  const { compactIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
+  const compactor = new Compactor({ metadata, store, joiner, log, intervalMs, graceMs });
+  compactor.start();
+  closers.add(() => compactor.stop());
 }
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {

@@ -164,6 +164,11 @@ export const SETTINGS = {
     '3600',
     'Seconds between two sweeps that remove expired uploads and what nothing names.',
   ),
+  COMPACT_INTERVAL: setting(
+    integer(1, 86_400),
+    '60',
+    'Seconds between two runs that make one object of each layer that was pushed in several; S3 only.',
+  ),
   WORKER_THREADS: setting(
     integer(1, 256),
     String(Math.max(2, availableParallelism())),

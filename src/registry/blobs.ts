@@ -6,7 +6,7 @@ import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { type BlobStore, ObjectNotFound } from '../storage/blob-store.ts';
 
-/** A blob's place is a hint, kept for less than the grace after which replaced objects are deleted. */
+/** A blob's place is a hint, kept for less than the time for which replaced objects are. */
 const PLACE_TTL_MS = 10 * 60_000;
 /** Counted by segments. */
 const MAX_PLACES = 50_000;
@@ -69,23 +69,30 @@ export class Blobs {
     return this.#store.links?.linkTo(segment.key);
   }
 
-  /** When an object is gone before its first byte was read, the place is looked up once more. */
+  /**
+   * When an object is gone, a compaction has replaced it: the new place has the same bytes, and the reader goes on
+   * where it stood. A place that was looked up and gave no byte is no reason to look once more.
+   */
   async *#read(
     repository: RepositoryName,
     digest: Digest,
     record: BlobRecord,
     range: ByteRange,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    let hasStarted = false;
-    try {
-      for await (const chunk of readSegments(this.#store, record, range)) {
-        hasStarted = true;
-        yield chunk;
+    let place = record;
+    let first = range.first;
+    for (let wasLookedUpAt = -1; ; wasLookedUpAt = first) {
+      try {
+        for await (const chunk of readSegments(this.#store, place, { first, last: range.last })) {
+          first += chunk.length;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof ObjectNotFound) || wasLookedUpAt === first) throw error;
+        this.#places.delete(`${repository} ${digest}`);
+        place = await this.#place(repository, digest);
       }
-    } catch (error) {
-      if (!(error instanceof ObjectNotFound) || hasStarted) throw error;
-      this.#places.delete(`${repository} ${digest}`);
-      yield* readSegments(this.#store, await this.#place(repository, digest), range);
     }
   }
 }

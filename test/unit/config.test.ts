@@ -43,6 +43,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       uploadExpirationMs: 7 * 86_400_000,
       sweepGraceMs: 86_400_000,
       sweepIntervalMs: 3_600_000,
+      compactIntervalMs: 60_000,
     },
     workers: {
       threads: Math.max(2, availableParallelism()),
@@ -71,6 +72,7 @@ test('what is set is what counts', () => {
     HTTP_TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::1',
     MUTABLE_TAGS: 'dev,*-test',
     SWEEP_INTERVAL: '60',
+    COMPACT_INTERVAL: '7',
     WORKER_THREADS: '3',
     SHUTDOWN_TIMEOUT: '0',
   });
@@ -86,7 +88,11 @@ test('what is set is what counts', () => {
     ],
     pace: { minBytesPerSecond: 100, idleTimeoutMs: 5000 },
   });
-  expect(registry).toMatchObject({ mutableTags: ['dev', '*-test'], sweepIntervalMs: 60_000 });
+  expect(registry).toMatchObject({
+    mutableTags: ['dev', '*-test'],
+    sweepIntervalMs: 60_000,
+    compactIntervalMs: 7000,
+  });
   expect([workers.threads, shutdownTimeoutMs]).toEqual([3, 0]);
 });
 
