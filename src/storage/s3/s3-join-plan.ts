@@ -1,9 +1,9 @@
 /** S3's least size of a part that isn't the last one; S3 copies no range of a smaller object either. */
 const MIN_PART_BYTES = 5 * 1024 * 1024;
-/** S3 allows 5 GiB; S3 must have copied a part before its answer counts as missing. */
+/** S3 allows 5 GiB, but must have copied it before its answer counts as missing. */
 const MAX_COPY_BYTES = 256 * 1024 * 1024;
-/** One less than S3's limit, since the last part takes what is left. */
-const MAX_PARTS = 9_999;
+/** Below S3's 10,000, since sizes are rounded and the last part takes what is left. */
+const MAX_PARTS = 9_900;
 
 export interface JoinSource {
   readonly key: string;
@@ -39,7 +39,8 @@ export function planJoin(
   const sizes = {
     minBytes,
     sendBytes: Math.max(sendBytes, minBytes),
-    copyBytes: Math.max(MAX_COPY_BYTES, minBytes),
+    // Twice the least size: an object that is cut into equal ranges has none below it then.
+    copyBytes: Math.max(MAX_COPY_BYTES, 2 * minBytes),
     canCopy,
   };
   const rest = new Rest(sources);
