@@ -22,9 +22,9 @@ export interface SweeperOptions {
 
 export interface Swept {
   readonly expiredUploads: number;
+  readonly deletedObjects: number;
   /** What writers began and, since they died, never closed. */
   readonly abortedObjects: number;
-  readonly deletedObjects: number;
 }
 
 /** Held by the instance that sweeps. */
@@ -64,10 +64,10 @@ export class Sweeper {
     try {
       await this.#checkStore();
       const expiredUploads = await this.#expireUploads();
-      const abortedObjects = await this.#abortDeadWrites();
       await this.#listUnknown();
       const deletedObjects = await this.#deleteDue();
-      return { expiredUploads, abortedObjects, deletedObjects };
+      const abortedObjects = await this.#abortDeadWrites();
+      return { expiredUploads, deletedObjects, abortedObjects };
     } finally {
       await lock.release();
     }
