@@ -145,7 +145,7 @@ function partsOf(options: IngestOptions): Parts | undefined {
   const partBytes = partBytesOf(options.store);
   if (partBytes === undefined) return undefined;
   const rule = { partBytes, maxBytes: options.bufferMemoryPerUploadBytes };
-  return { budget: new PartBudget(options.bufferMemoryBytes), rule };
+  return { budget: new PartBudget(options.bufferMemoryBytes, BUFFER_BYTES), rule };
 }
 
 function startThreads(threads: number): Piscina {

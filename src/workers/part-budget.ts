@@ -1,5 +1,3 @@
-import { BUFFER_BYTES } from './buffer-pool.ts';
-
 /** So long a slow sender may keep memory that others wait for. */
 const TURN_MS = 10_000;
 
@@ -15,13 +13,15 @@ interface Waiting {
  */
 export class PartBudget {
   readonly #limitBytes: number;
-  /** Appends, each of which may hold a buffer that it was not granted. */
+  readonly #ungrantedBytes: number;
   #appends = 0;
   readonly #waiting = new Set<Waiting>();
   #grantedBytes = 0;
 
-  constructor(limitBytes: number) {
+  /** @param ungrantedBytes what each append may hold beyond its grant */
+  constructor(limitBytes: number, ungrantedBytes: number) {
     this.#limitBytes = limitBytes;
+    this.#ungrantedBytes = ungrantedBytes;
   }
 
   /** An append begins. */
@@ -67,7 +67,7 @@ export class PartBudget {
 
   /** One part always fits, however large, and half of the memory is for parts, however many appends there are. */
   #fits(bytes: number): boolean {
-    const ungranted = Math.min(this.#appends * BUFFER_BYTES, this.#limitBytes / 2);
+    const ungranted = Math.min(this.#appends * this.#ungrantedBytes, this.#limitBytes / 2);
     const total = this.#grantedBytes + bytes + ungranted;
     return this.#grantedBytes === 0 || total <= this.#limitBytes;
   }

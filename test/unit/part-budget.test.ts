@@ -31,7 +31,7 @@ function roomIn(budget: PartBudget, limitBytes: number): number {
 
 describe('one append', () => {
   test('receives a part, then another while the store has the first', async () => {
-    const budget = new PartBudget(16);
+    const budget = new PartBudget(16, 0);
     const { credit, grants } = await begin(budget);
     credit.receive(8);
     expect(credit.ask()).toBe(true);
@@ -42,7 +42,7 @@ describe('one append', () => {
   });
 
   test('has no more than its own limit, and may ask again when the store has some of it', async () => {
-    const { credit } = await begin(new PartBudget(100));
+    const { credit } = await begin(new PartBudget(100, 0));
     for (let part = 0; part < 3; part += 1) {
       expect(credit.ask()).toBe(true);
       credit.receive(8);
@@ -55,7 +55,7 @@ describe('one append', () => {
   });
 
   test('is granted a part that is larger than all memory, and than its own limit', async () => {
-    const { credit } = await begin(new PartBudget(4), undefined, { partBytes: 8, maxBytes: 2 });
+    const { credit } = await begin(new PartBudget(4, 0), undefined, { partBytes: 8, maxBytes: 2 });
     credit.receive(8);
     expect(credit.ask()).toBe(false);
     credit.spend(8);
@@ -63,7 +63,7 @@ describe('one append', () => {
   });
 
   test('is granted no more than its body still has', async () => {
-    const budget = new PartBudget(20);
+    const budget = new PartBudget(20, 0);
     const { credit } = await begin(budget, 10);
     expect(roomIn(budget, 20)).toBe(12);
     credit.receive(8);
@@ -74,7 +74,7 @@ describe('one append', () => {
   });
 
   test('counts a chunk that had been read before it was stopped into its next grant', async () => {
-    const budget = new PartBudget(16);
+    const budget = new PartBudget(16, 0);
     const { credit } = await begin(budget);
     credit.receive(11);
     expect(credit.ask()).toBe(true);
@@ -83,7 +83,7 @@ describe('one append', () => {
   });
 
   test('gives back all it holds at its end, once', async () => {
-    const budget = new PartBudget(16);
+    const budget = new PartBudget(16, 0);
     const { credit } = await begin(budget);
     credit.receive(11);
     credit.ask();
@@ -96,7 +96,7 @@ describe('one append', () => {
 
 describe('several appends', () => {
   test('are granted memory in the order in which they asked', async () => {
-    const budget = new PartBudget(16);
+    const budget = new PartBudget(16, 0);
     const first = await begin(budget);
     const second = await begin(budget);
     first.credit.receive(8);
@@ -108,8 +108,19 @@ describe('several appends', () => {
     expect([first.grants.count, second.grants.count]).toEqual([1, 1]);
   });
 
+  test('leave room for what each of them holds beyond its grant, up to half of the memory', async () => {
+    const budget = new PartBudget(32, 4);
+    const first = await begin(budget);
+    expect(roomIn(budget, 32)).toBe(20);
+    const others = [1, 2, 3, 4, 5].map(() => new PartCredit(budget, RULE, undefined));
+    expect(roomIn(budget, 32)).toBe(8);
+    for (const other of others) other.close();
+    first.credit.close();
+    expect(roomIn(budget, 32)).toBe(32);
+  });
+
   test('a small request does not pass a large one that waits', async () => {
-    const budget = new PartBudget(16);
+    const budget = new PartBudget(16, 0);
     const { credit } = await begin(budget, 12, { partBytes: 12, maxBytes: 12 });
     const order: string[] = [];
     void begin(budget).then(() => order.push('large'));
@@ -120,7 +131,7 @@ describe('several appends', () => {
   });
 
   test('what was asked for by one that has ended is granted to the next', async () => {
-    const budget = new PartBudget(8);
+    const budget = new PartBudget(8, 0);
     const first = await begin(budget);
     const second = new PartCredit(budget, RULE, undefined);
     const third = new PartCredit(budget, RULE, undefined);
@@ -143,7 +154,7 @@ describe('a slow append', () => {
   });
 
   test('is overdue only while others wait, and gives back what it did not use', async () => {
-    const budget = new PartBudget(8);
+    const budget = new PartBudget(8, 0);
     const slow = await begin(budget);
     slow.credit.receive(3);
     vi.setSystemTime(Date.now() + 60_000);
@@ -160,7 +171,7 @@ describe('a slow append', () => {
   });
 
   test('is not overdue when it has just been granted a part', async () => {
-    const budget = new PartBudget(8);
+    const budget = new PartBudget(8, 0);
     const { credit } = await begin(budget);
     void new PartCredit(budget, RULE, undefined).begin();
     expect(credit.isOverdue).toBe(false);

@@ -211,7 +211,7 @@ class JoinUpload {
       UploadId,
     });
     await call('abort a joined object', (abortSignal) => client.send(command, { abortSignal }), {
-      timeoutMs: ABORT_TIMEOUT_MS,
+      timeouts: { callMs: ABORT_TIMEOUT_MS, tryMs: ABORT_TIMEOUT_MS },
     }).catch(() => undefined);
   }
 }
