@@ -66,9 +66,8 @@ async function setPolicy(statement: object): Promise<void> {
 
 test('a bucket that can be used carries the registry id and the layers, below the prefix, and nothing else', async () => {
   const { server, api } = await fixture.start(settings());
-  expect(server.stderr.join('\n')).toContain(
-    `Layers are kept in the S3 bucket ${bucket.name}, below team/registry/, at ${rgw.endpoint} (us-east-1).`,
-  );
+  const sentence = `Layers are kept in the S3 bucket ${bucket.name}, below team/registry/, at ${rgw.endpoint} (us-east-1).`;
+  await vi.waitFor(() => expect(server.stderr.join('\n')).toContain(sentence));
   const blob = randomSample(10_000);
   await pushBlob(api, 'start/bucket', blob);
   const { body } = await api.send('GET', `/v2/start/bucket/blobs/${blob.digest}`);

@@ -8,6 +8,7 @@ import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   PutObjectCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -157,9 +158,19 @@ class BucketCheck {
         return this.#bucket.client.send(command, { abortSignal });
       },
     );
+    await this.#listParts(key, UploadId);
     const isAborted = await this.#abort(key, UploadId);
     // What can't be aborted ends as an object, which may be deletable.
     if (!isAborted && part) await this.#complete(key, UploadId, part);
+  }
+
+  /** The sweeper asks how old the newest part of an unfinished upload is. */
+  async #listParts(key: string, UploadId: string): Promise<void> {
+    const command = new ListPartsCommand({ ...this.#bucket.object(key), UploadId });
+    await this.#try(
+      { action: 's3:ListMultipartUploadParts', what: 'list the parts of an upload' },
+      (abortSignal) => this.#bucket.client.send(command, { abortSignal }),
+    );
   }
 
   async #begin(key: string): Promise<string | undefined> {
