@@ -29,6 +29,9 @@ export interface NodeOptions {
 }
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** As `npm start` does. */
+const START_ARGUMENTS = ['--max-semi-space-size=4'];
+const START_ENVIRONMENT = { UV_THREADPOOL_SIZE: '16' };
 const LISTENING = z.object({ url: z.string(), managementUrl: z.string() });
 const PEER = '/usr/bin/docker-registry';
 const START_LIMIT_MS = 60_000;
@@ -41,7 +44,8 @@ export async function startOurs(options: NodeOptions = {}): Promise<Registry> {
   const { entry = MAIN, nodeArguments = [], environment = {} } = options;
   if (!existsSync(entry)) throw new Error(`${entry} is missing: run npm run build`);
   const directory = makeDirectory();
-  const child = startChild(process.execPath, [...nodeArguments, entry], {
+  const child = startChild(process.execPath, [...START_ARGUMENTS, ...nodeArguments, entry], {
+    ...START_ENVIRONMENT,
     PATH: process.env['PATH'] ?? '',
     HOME: process.env['HOME'] ?? '',
     HTTP_PORT: '0',

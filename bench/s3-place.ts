@@ -12,7 +12,10 @@ const REGION = 'us-east-1';
 
 /** An S3 server on disk, and registries that keep their layers in it, each in a bucket of its own. */
 export interface S3Place {
-  startOurs(environment: Readonly<Record<string, string>>): Promise<Registry>;
+  startOurs(
+    environment: Readonly<Record<string, string>>,
+    nodeArguments?: readonly string[],
+  ): Promise<Registry>;
   startPeer(): Promise<Registry>;
   stop(): Promise<void>;
 }
@@ -37,8 +40,9 @@ export async function openS3Place(isDistant: boolean): Promise<S3Place> {
     return bucket;
   };
   return {
-    startOurs: async (environment) =>
+    startOurs: async (environment, nodeArguments = []) =>
       startOurs({
+        nodeArguments,
         environment: {
           DATABASE_URL: await createDatabase(postgres.url),
           STORAGE_S3_BUCKET: await makeBucket(),
@@ -48,7 +52,6 @@ export async function openS3Place(isDistant: boolean): Promise<S3Place> {
           STORAGE_S3_SIGN_PAYLOAD: 'false',
           AWS_ACCESS_KEY_ID: accessKeyId,
           AWS_SECRET_ACCESS_KEY: secretAccessKey,
-          UV_THREADPOOL_SIZE: '16',
           ...environment,
         },
       }),
