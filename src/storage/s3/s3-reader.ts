@@ -7,7 +7,10 @@ import { call, translate } from './s3-call.ts';
 /** So often a stream may break without a byte in between. */
 const MAX_BREAKS = 3;
 
-/** The bytes of a range, as fast as they are asked for. A stream that breaks goes on where it stood. */
+/**
+ * The bytes of a range, as fast as they are asked for. A stream that breaks goes on where it stood, until S3 has sent
+ * nothing for as long as a call may take.
+ */
 export async function* readS3Range(
   bucket: S3Bucket,
   key: string,
@@ -17,26 +20,38 @@ export async function* readS3Range(
   if (start >= end) await requireObject(bucket, key);
   let position = start;
   let breaks = 0;
+  let endMs = Date.now() + bucket.timeouts.callMs;
   while (position < end) {
-    const body = await openRange(bucket, key, position, end);
+    const body = await openRange(bucket, key, { start: position, end }, endMs);
+    const giveUp = () => body.destroy(new Error('no byte came in time'));
+    const firstByte = setTimeout(giveUp, endMs - Date.now());
     try {
       for await (const chunk of body) {
+        clearTimeout(firstByte);
         if (!(chunk instanceof Uint8Array)) throw new TypeError('S3 sent what is no bytes');
         position += chunk.length;
         breaks = 0;
         yield chunk;
+        endMs = Date.now() + bucket.timeouts.callMs;
       }
       if (position < end) throw new Error('the answer ended early');
     } catch (error) {
       breaks += 1;
-      if (breaks > MAX_BREAKS) throw translate('send an object', error);
+      const isOver = breaks > MAX_BREAKS || Date.now() >= endMs;
+      if (isOver) throw translate('send an object', error);
     } finally {
+      clearTimeout(firstByte);
       body.destroy();
     }
   }
 }
 
-async function openRange(bucket: S3Bucket, key: string, start: number, end: number) {
+async function openRange(
+  bucket: S3Bucket,
+  key: string,
+  { start, end }: { readonly start: number; readonly end: number },
+  endMs: number,
+) {
   const { client, timeouts } = bucket;
   const command = new GetObjectCommand({
     ...bucket.object(key),
@@ -45,7 +60,7 @@ async function openRange(bucket: S3Bucket, key: string, start: number, end: numb
   const { Body: body, ContentRange } = await call(
     'send an object',
     (abortSignal) => client.send(command, { abortSignal }),
-    { timeouts },
+    { timeouts: { ...timeouts, callMs: endMs - Date.now() } },
   ).catch((error: unknown) => {
     throw error instanceof ObjectNotFound
       ? new ObjectNotFound(key, { cause: error.cause })

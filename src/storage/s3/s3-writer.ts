@@ -126,9 +126,13 @@ export class S3Writer implements ObjectWriter {
   }
 
   async #uploadPart(part: Part, number: number): Promise<void> {
+    const beginMs = Date.now();
     this.#uploadId ??= this.#createUpload();
     const UploadId = await this.#uploadId;
-    const { client, location } = this.#bucket;
+    const { client, location, timeouts } = this.#bucket;
+    // The client waits from the beginning on.
+    const leftMs = timeouts.closeMs - (Date.now() - beginMs);
+    const callMs = Math.min(timeouts.callMs, leftMs);
     const { ETag, ChecksumCRC32 } = await call(
       'take a part of an object',
       (abortSignal) => {
@@ -136,7 +140,7 @@ export class S3Writer implements ObjectWriter {
         const command = new UploadPartCommand({ ...input, ...bodyInput(part, location) });
         return client.send(command, { abortSignal });
       },
-      this.#options,
+      { signal: this.#controller.signal, timeouts: { ...timeouts, callMs } },
     );
     this.#completed.push({
       PartNumber: number,
