@@ -30,6 +30,14 @@ export interface UploadParts {
   readonly expirationMs: number;
 }
 
+/** What a request appends. */
+interface UploadBody {
+  readonly source: ByteSource | undefined;
+  readonly range: ByteRange | undefined;
+  /** Tells that the client has gone. */
+  readonly signal: AbortSignal;
+}
+
 /** An upload as its client sees it. */
 export interface UploadStatus {
   readonly id: string;
@@ -87,7 +95,7 @@ export class Uploads {
   ): Promise<UploadStatus> {
     return this.#withLock(id, signal, async () => {
       const session = await this.#findOpen(repository, id);
-      const after = await this.#store(session, source, range, session.algorithm);
+      const after = await this.#store(session, { source, range, signal }, session.algorithm);
       if (!after) throw clientGone();
       return { id, offset: after.offset };
     });
@@ -109,7 +117,8 @@ export class Uploads {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
       if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const session = await this.#store(found, source, range, digestAlgorithm(digest));
+      const body = { source, range, signal };
+      const session = await this.#store(found, body, digestAlgorithm(digest));
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#commit(session, digest);
@@ -156,8 +165,7 @@ export class Uploads {
    */
   async #store(
     session: UploadSession,
-    source: ByteSource | undefined,
-    range: ByteRange | undefined,
+    { source, range, signal }: UploadBody,
     algorithm: DigestAlgorithm,
   ): Promise<UploadSession | undefined> {
     checkRange(session, range);
@@ -179,6 +187,7 @@ export class Uploads {
         plan: planDigest(session, algorithm, range !== undefined),
         expectedBytes,
         commit: commits.add,
+        signal,
       });
       const after = await commits.end();
       return end === 'complete' ? after : undefined;

@@ -24,6 +24,8 @@ export class AppendFeed implements BufferUser {
   #isPaused = false;
   #isClosed = false;
   #sawBytes = false;
+  /** Rejects when there is no memory for the rest, and won't be. */
+  readonly refused: Promise<never>;
   receivedBytes = 0;
 
   constructor(source: ByteSource, port: MessagePort, pool: BufferPool, limit: FeedLimit) {
@@ -32,7 +34,10 @@ export class AppendFeed implements BufferUser {
     this.#pool = pool;
     this.#credit = 'credit' in limit ? limit.credit : undefined;
     this.#maxUnderWay = 'credit' in limit ? Infinity : limit.maxUnderWay;
-    this.#credit?.listen(() => this.#steer());
+    this.refused = new Promise((_, reject) => {
+      this.#credit?.listen(() => this.#steer(), reject);
+    });
+    this.refused.catch(() => undefined);
     pool.join(this);
   }
 

@@ -11,6 +11,7 @@ import { type AppendRequest, type Ingest, LengthMismatch, WorkerDied } from './i
 import { PartBudget, PartCredit, type PartRule } from './part-budget.ts';
 import type { AppendTask, DigestTask, FromWorker, TaskResult, ToWorker } from './protocol.ts';
 import { Semaphore } from './semaphore.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface IngestOptions {
   readonly store: StoreLocation;
@@ -70,12 +71,16 @@ class IngestPool implements Ingest {
 
   async append(request: AppendRequest): Promise<BodyEnd> {
     const limit = await this.#admit(request);
+    if (!limit) return 'cut';
     const { port1: port, port2: workerPort } = new MessageChannel();
     const feed = new AppendFeed(request.source, port, this.#buffers, limit);
     this.#feeds.add(feed);
     try {
       const task = this.#runAppend(request, workerPort);
       return await driveAppend(request, port, feed, task);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) this.#parts?.budget.refuseWaiting(error);
+      throw error;
     } finally {
       this.#feeds.delete(feed);
       feed.close();
@@ -83,8 +88,8 @@ class IngestPool implements Ingest {
     }
   }
 
-  /** Resolves when there is memory for the append to begin. */
-  async #admit({ source, expectedBytes }: AppendRequest): Promise<FeedLimit> {
+  /** Resolves when there is memory for the append to begin; without a limit when its client has gone meanwhile. */
+  async #admit({ source, expectedBytes, signal }: AppendRequest): Promise<FeedLimit | undefined> {
     if (!this.#parts) {
       await this.#buffers.untilRelieved();
       const { bufferMemoryPerUploadBytes } = this.#options;
@@ -92,8 +97,15 @@ class IngestPool implements Ingest {
     }
     const { budget, rule } = this.#parts;
     const credit = new PartCredit(budget, rule, expectedBytes ?? source.announcedBytes);
-    await credit.begin();
-    return { credit };
+    try {
+      const isThere = await untilAborted(credit.begin(), signal);
+      if (isThere) return { credit };
+    } catch (error) {
+      credit.close();
+      throw error;
+    }
+    credit.close();
+    return undefined;
   }
 
   async digestStored(
@@ -101,10 +113,15 @@ class IngestPool implements Ingest {
     algorithm: DigestAlgorithm,
   ): Promise<Digest> {
     const task: DigestTask = { store: this.#options.store, segments, algorithm };
-    const result = await this.#digests.run(() =>
-      this.#run<TaskResult<Digest>>('digestStored', task),
-    );
-    return valueOf(result);
+    return this.#digests.run(async () => {
+      try {
+        return valueOf(await this.#run<TaskResult<Digest>>('digestStored', task));
+      } catch (error) {
+        // Those that wait would fail too, one after the other.
+        if (error instanceof StoreUnavailable) this.#digests.refuseWaiting(error);
+        throw error;
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -198,10 +215,12 @@ async function driveAppend(
   // A failure of the worker or of a commit ends the append at once; the rest of the body is dropped.
   const bodyEnd = await Promise.race([
     deliver(request, feed),
+    feed.refused,
     stored.then(() => 'failed' as const),
   ]).catch(async (error: unknown) => {
     send({ kind: 'cancel' });
-    // A commit that is under way must not land after the lock is given back.
+    // No commit may land, and no part hold memory, after the lock and the memory are given back.
+    await stored.catch(() => undefined);
     await commits.settled().catch(() => undefined);
     throw error;
   });

@@ -37,6 +37,8 @@ export interface AppendRequest {
   readonly expectedBytes: number | undefined;
   /** Commits a segment. Called one at a time, in order; when it rejects, the append fails with its error. */
   readonly commit: (segment: ClosedSegment) => Promise<void>;
+  /** The sender has gone: an append that waits for memory then doesn't begin any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** A worker thread died with the append. Committed segments are whole; the rest is lost. */

@@ -1,9 +1,15 @@
 /** So long a slow sender may keep memory that others wait for. */
 const TURN_MS = 10_000;
 
-interface Waiting {
-  readonly bytes: number;
+/** Who waits for memory. */
+export interface PartWaiter {
   readonly onGrant: () => void;
+  /** There won't be any: it isn't waited for any more. */
+  readonly onRefusal: (error: Error) => void;
+}
+
+interface Waiting extends PartWaiter {
+  readonly bytes: number;
 }
 
 /**
@@ -41,12 +47,12 @@ export class PartBudget {
   }
 
   /** @returns a function that takes the request back; undefined when it was granted at once. */
-  request(bytes: number, onGrant: () => void): (() => void) | undefined {
+  request(bytes: number, waiter: PartWaiter): (() => void) | undefined {
     if (this.#waiting.size === 0 && this.#fits(bytes)) {
       this.#grantedBytes += bytes;
       return undefined;
     }
-    const waiting = { bytes, onGrant };
+    const waiting = { bytes, ...waiter };
     this.#waiting.add(waiting);
     return () => this.#waiting.delete(waiting);
   }
@@ -54,6 +60,16 @@ export class PartBudget {
   give(bytes: number): void {
     this.#grantedBytes -= bytes;
     this.#grant();
+  }
+
+  /**
+   * The store has failed whoever held memory. Those that wait would fail too, each as much later as the store is
+   * waited for: they are told now.
+   */
+  refuseWaiting(error: Error): void {
+    for (const waiting of [...this.#waiting]) {
+      if (this.#waiting.delete(waiting)) waiting.onRefusal(error);
+    }
   }
 
   #grant(): void {
@@ -94,6 +110,7 @@ export class PartCredit {
   #grantedMs = 0;
   #takeBack: (() => void) | undefined;
   #onGrant: () => void = () => {};
+  #onRefusal: (error: Error) => void = () => {};
   #isClosed = false;
 
   constructor(budget: PartBudget, rule: PartRule, expectedBytes: number | undefined) {
@@ -103,17 +120,19 @@ export class PartCredit {
     budget.join();
   }
 
-  /** Asks for the first part. Resolves when it is granted. */
+  /** Asks for the first part. Resolves when it is granted. @throws what it was refused with */
   async begin(): Promise<void> {
     if (this.ask()) return;
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       this.#onGrant = resolve;
+      this.#onRefusal = reject;
     });
   }
 
-  /** `onGrant` is called when more may be received after `ask` said no. */
-  listen(onGrant: () => void): void {
+  /** `onGrant` is called when more may be received after `ask` said no, `onRefusal` when it never may. */
+  listen(onGrant: () => void, onRefusal: (error: Error) => void): void {
     this.#onGrant = onGrant;
+    this.#onRefusal = onRefusal;
   }
 
   receive(bytes: number): void {
@@ -134,10 +153,13 @@ export class PartCredit {
     const { partBytes, maxBytes } = this.#rule;
     const bytes = Math.min(partBytes, this.#leftBytes - this.#roomBytes);
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > maxBytes) return false;
-    this.#takeBack = this.#budget.request(bytes, () => {
-      this.#takeBack = undefined;
-      this.#granted(bytes);
-      this.#onGrant();
+    this.#takeBack = this.#budget.request(bytes, {
+      onGrant: () => {
+        this.#takeBack = undefined;
+        this.#granted(bytes);
+        this.#onGrant();
+      },
+      onRefusal: (error) => this.#onRefusal(error),
     });
     if (!this.#takeBack) this.#granted(bytes);
     return this.#roomBytes > 0;

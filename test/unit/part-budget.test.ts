@@ -8,17 +8,21 @@ async function begin(budget: PartBudget, expectedBytes?: number, rule = RULE) {
   const credit = new PartCredit(budget, rule, expectedBytes);
   await credit.begin();
   const grants = { count: 0 };
-  credit.listen(() => {
-    grants.count += 1;
-  });
-  return { credit, grants };
+  const refusals: Error[] = [];
+  credit.listen(
+    () => {
+      grants.count += 1;
+    },
+    (error) => refusals.push(error),
+  );
+  return { credit, grants, refusals };
 }
 
 /** What could be granted now. */
 function roomIn(budget: PartBudget, limitBytes: number): number {
   let room = 0;
   while (room < limitBytes) {
-    const takeBack = budget.request(1, () => undefined);
+    const takeBack = budget.request(1, { onGrant: () => {}, onRefusal: () => {} });
     if (takeBack) {
       takeBack();
       break;
@@ -142,6 +146,22 @@ describe('several appends', () => {
     await begun;
     expect(third.ask()).toBe(true);
   });
+});
+
+test('those that wait are refused when the store fails, and may be granted nothing any more', async () => {
+  const budget = new PartBudget(8, 0);
+  const first = await begin(budget);
+  first.credit.receive(8);
+  const unbegun = new PartCredit(budget, RULE, undefined);
+  const beginning = unbegun.begin();
+  expect(first.credit.ask()).toBe(false);
+  const error = new Error('gone');
+  budget.refuseWaiting(error);
+  await expect(beginning).rejects.toBe(error);
+  expect(first.refusals).toEqual([error]);
+  first.credit.close();
+  unbegun.close();
+  expect([roomIn(budget, 8), first.grants.count]).toEqual([8, 0]);
 });
 
 describe('a slow append', () => {
