@@ -6,8 +6,14 @@ import type { StrictClient } from './strict-client.ts';
 const RETRY_PAUSE_MS = 250;
 /** A client that never gets through isn't told of its failure in any other way. */
 const MAX_RETRIES = 400;
-const MAX_LAYER_BYTES = 3_000_000;
-const PIECE_BYTES = 150_000;
+const LAYERS: LayerSizes = { minBytes: 300_000, maxBytes: 3_000_000 };
+/** Slow senders send a layer in about so many pieces. */
+const PIECES = 20;
+
+export interface LayerSizes {
+  readonly minBytes: number;
+  readonly maxBytes: number;
+}
 
 /** What a 201 promised: a GET of `path` answers the bytes with that digest. */
 export interface Promised {
@@ -30,12 +36,14 @@ export class PersistentPusher {
   readonly #repository: string;
   readonly #mountable: Mountable;
   readonly #random: SeededRandom;
+  readonly #layers: LayerSizes;
 
-  constructor(client: StrictClient, number: number, mountable: Mountable) {
+  constructor(client: StrictClient, number: number, mountable: Mountable, layers = LAYERS) {
     this.#client = client;
     this.#repository = `load/pusher-${number}`;
     this.#mountable = mountable;
     this.#random = new SeededRandom(number);
+    this.#layers = layers;
   }
 
   async pushUntil(isOver: () => boolean): Promise<void> {
@@ -99,7 +107,7 @@ export class PersistentPusher {
   async #stream(path: string, blob: Sample, offset: number): Promise<boolean> {
     const rest = blob.bytes.subarray(offset);
     if (rest.length > 0) {
-      const pieces = this.#random.cut(rest, 2 * PIECE_BYTES);
+      const pieces = this.#cut(rest);
       if (!(await this.#client.sendSlowly('PATCH', path, 202, pieces))) return false;
     }
     return this.#close(path, blob);
@@ -122,7 +130,7 @@ export class PersistentPusher {
     const rest = blob.bytes.subarray(offset);
     if (rest.length === 0) return this.#close(path, blob);
     const headers = { 'Content-Length': String(rest.length) };
-    const pieces = this.#random.cut(rest, 2 * PIECE_BYTES);
+    const pieces = this.#cut(rest);
     const url = `${path}?digest=${blob.digest}`;
     return (await this.#client.sendSlowly('PUT', url, 201, pieces, headers)) !== undefined;
   }
@@ -149,9 +157,12 @@ export class PersistentPusher {
   }
 
   #layer(): Sample {
-    return sampleOf(
-      this.#random.bytes(this.#random.integer(MAX_LAYER_BYTES / 10, MAX_LAYER_BYTES)),
-    );
+    const { minBytes, maxBytes } = this.#layers;
+    return sampleOf(this.#random.bytes(this.#random.integer(minBytes, maxBytes)));
+  }
+
+  #cut(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
+    return this.#random.cut(bytes, Math.ceil((2 * this.#layers.maxBytes) / PIECES));
   }
 
   async #persist<T>(attempt: () => Promise<T | undefined>): Promise<T> {
