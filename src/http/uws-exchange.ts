@@ -165,7 +165,8 @@ export class UwsExchange implements Exchange {
   rearm(nowMs: number): void {
     if (this.#isEnded) return;
     if (this.#pace.isTooSlow(nowMs) || this.#body?.pace.isTooSlow(nowMs)) this.#cut();
-    else if (this.#pace.isWaiting || this.#body?.pace.isWaiting) {
+    else if (this.#pace.isWaiting || this.#body?.pace.isWaiting || this.#body?.isEnded) {
+      // A body that ended while it was paused was resumed, which sets the time-out: the answer may take longer.
       this.#response.pause();
       this.#response.resume();
     }

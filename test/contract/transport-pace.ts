@@ -5,6 +5,8 @@ import { bodyOf, type Listen, Served, text, watch } from '../support/transport-h
 
 const PACE = { minBytesPerSecond: 100_000, idleTimeoutMs: 2000 };
 const INTERVAL_MS = 250;
+/** Longer than uWebSockets.js waits by itself. */
+const LONG_ANSWER_MS = 16_000;
 const SLOW_BYTES = 5_000;
 const STEADY_BYTES = 75_000;
 
@@ -51,6 +53,18 @@ export function describePace(name: string, listen: Listen): void {
 
     afterEach(async () => {
       await served.stop();
+    });
+
+    test('who waits for an answer is not slow, also when all of a body came at once', async () => {
+      const client = await served.connect();
+      client.send(`${requestHead('PUT', '/', { 'Content-Length': 5 })}hello`);
+      const exchange = await served.next();
+      // It comes before anybody asks for it.
+      await delay(INTERVAL_MS);
+      const end = await bodyOf(exchange).deliverTo(() => {});
+      await Promise.race([delay(LONG_ANSWER_MS), client.closed()]);
+      exchange.send(text('stored', 201));
+      expect([end, (await client.readAnswer()).status]).toEqual(['complete', 201]);
     });
 
     describe.each(FRAMINGS)('senders, $framing', ({ headers, frame, tail }) => {
