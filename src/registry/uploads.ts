@@ -12,7 +12,7 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, digestBytes } from 
 import { OciError } from '../oci/error.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { BlobStore } from '../storage/blob-store.ts';
+import { type BlobStore, StoreUnavailable } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { AppendLocks } from './append-locks.ts';
 import { checkRange, clientGone, planDigest, wrongLength } from './append-rules.ts';
@@ -192,7 +192,8 @@ export class Uploads {
       const after = await commits.end();
       return end === 'complete' ? after : undefined;
     } catch (error) {
-      await commits.drop();
+      // A store that is away would keep the client waiting as long again; the sweeper finds them.
+      if (!(error instanceof StoreUnavailable)) await commits.drop();
       throw error;
     } finally {
       metrics.activeAppends.dec();

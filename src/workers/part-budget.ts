@@ -67,8 +67,9 @@ export class PartBudget {
    * waited for: they are told now.
    */
   refuseWaiting(error: Error): void {
-    for (const waiting of [...this.#waiting]) {
-      if (this.#waiting.delete(waiting)) waiting.onRefusal(error);
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      waiting.onRefusal(error);
     }
   }
 
