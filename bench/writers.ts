@@ -121,10 +121,11 @@ async function writeOurs(bucket: ReturnType<typeof openBucket>): Promise<void> {
   await writer.close();
 }
 
-async function writeByUpload({ client, object }: ReturnType<typeof openBucket>): Promise<void> {
+async function writeByUpload(bucket: ReturnType<typeof openBucket>): Promise<void> {
   // lib-storage doesn't tell when it has done with a buffer: it gets one that is never used again.
   const body = Readable.from(buffers(), { objectMode: false });
-  const params = { ...object(newSegmentKey()), Body: body };
+  const params = { ...bucket.object(newSegmentKey()), Body: body };
+  const { client } = bucket;
   await new Upload({ client, params, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done();
 }
 

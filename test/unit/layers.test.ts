@@ -54,7 +54,6 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   zod: ['oci/', 'setting.ts', 'settings.ts', 'settings-s3.ts'],
   'lru-cache': ['registry/'],
   '@aws-sdk/client-s3': ['storage/s3/'],
-  '@aws-sdk/lib-storage': ['storage/s3/'],
   '@aws-sdk/s3-request-presigner': ['storage/s3/'],
   '@smithy/node-http-handler': ['storage/s3/'],
 };
