@@ -69,6 +69,8 @@ async function runAll(name: string, round: number): Promise<void> {
     await push(registry.url, 'bench/warm-up', pulled, 'chunked');
     const largest = makeBlob(512);
     await push(registry.url, 'bench/pull', largest, 'chunked');
+    await verify(registry.url, 'bench/pull', largest);
+    await verify(registry.url, 'bench/pull', largest);
     for (const work of works) {
       const run = await measure(registry, work, largest);
       const key = `${name} ${work.name}`;
