@@ -8,6 +8,7 @@ import {
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, ObjectJoiner } from '../storage/blob-store.ts';
 import { newSegmentKey } from '../storage/keys.ts';
+import { BackgroundJob } from './background-job.ts';
 
 /** Blobs that are asked for at a time. */
 const BATCH = 50;
@@ -47,26 +48,25 @@ export class Compactor {
   readonly #options: CompactorOptions;
   readonly #failed = new LRUCache<Digest, true>({ max: MAX_REMEMBERED_FAILURES, ttl: RETRY_MS });
   readonly #stopping = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #job: BackgroundJob;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
+    const { log, intervalMs } = options;
+    const failure = 'the compaction failed; it is tried again at its next time';
+    this.#job = new BackgroundJob({ firstMs: intervalMs, intervalMs, log, failure }, () =>
+      this.#compactAndLog(),
+    );
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
-      this.#running = this.#compactAndLog();
-    }, this.#options.intervalMs);
-    this.#timer.unref();
+    this.#job.start();
   }
 
   /** Gives up the blob that is being joined, and waits until nothing is left of it. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#running;
+    await this.#job.stop();
   }
 
   /** One run. @returns undefined when another instance is at it */
@@ -92,14 +92,8 @@ export class Compactor {
   }
 
   async #compactAndLog(): Promise<void> {
-    const { log } = this.#options;
-    try {
-      const done = await this.compact();
-      if (done && done.joinedBlobs + done.failedBlobs > 0) log.info(done, 'compacted');
-    } catch (error) {
-      log.error({ err: error }, 'the compaction failed; it is tried again at its next time');
-    }
-    if (this.#timer) this.start();
+    const done = await this.compact();
+    if (done && done.joinedBlobs + done.failedBlobs > 0) this.#options.log.info(done, 'compacted');
   }
 
   /** Those of one run. */

@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { MetadataStore } from '../meta/metadata-store.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
+import { BackgroundJob } from './background-job.ts';
 import { DeadWrites } from './dead-writes.ts';
 
 /** Rows and keys that are handled at a time. */
@@ -34,26 +35,27 @@ const LOCK = 'sweep';
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #deadWrites: DeadWrites;
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #job: BackgroundJob;
   /** Looked at between batches, so that an end waits for no long list. */
   #isStopping = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
     this.#deadWrites = new DeadWrites(options.metadata, options.store);
+    const { log, intervalMs } = options;
+    const firstMs = Math.min(FIRST_SWEEP_MS, intervalMs);
+    const failure = 'the sweep failed; it is tried again at its next time';
+    this.#job = new BackgroundJob({ firstMs, intervalMs, log, failure }, () => this.#sweepAndLog());
   }
 
   start(): void {
-    this.#schedule(Math.min(FIRST_SWEEP_MS, this.#options.intervalMs));
+    this.#job.start();
   }
 
   /** Ends the sweep under way early, and waits for it. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#running;
+    await this.#job.stop();
   }
 
   /** One sweep. @returns undefined when another instance is at it. @throws when the store is another registry's */
@@ -73,22 +75,11 @@ export class Sweeper {
     }
   }
 
-  #schedule(afterMs: number): void {
-    this.#timer = setTimeout(() => {
-      this.#running = this.#sweepAndLog();
-    }, afterMs);
-    this.#timer.unref();
-  }
-
   async #sweepAndLog(): Promise<void> {
-    const { log } = this.#options;
-    try {
-      const swept = await this.sweep();
-      if (swept && Object.values(swept).some((count) => count > 0)) log.info(swept, 'swept');
-    } catch (error) {
-      log.error({ err: error }, 'the sweep failed; it is tried again at its next time');
+    const swept = await this.sweep();
+    if (swept && Object.values(swept).some((count) => count > 0)) {
+      this.#options.log.info(swept, 'swept');
     }
-    if (this.#timer) this.#schedule(this.#options.intervalMs);
   }
 
   async #checkStore(): Promise<void> {
