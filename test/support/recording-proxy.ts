@@ -1,12 +1,5 @@
-import { once } from 'node:events';
-import {
-  type ClientRequest,
-  createServer,
-  type IncomingMessage,
-  request as openRequest,
-  type RequestOptions,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { forward, listenInWorkspace } from './forwarding.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface RecordedRequest {
@@ -60,41 +53,15 @@ export async function startRecordingProxy(
       else answer.pipe(response);
     });
   });
-  // Layers take as long as they take.
-  server.requestTimeout = 0;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  workspace.defer(async () => {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  });
-  const address = server.address();
-  if (typeof address !== 'object' || !address) throw new Error('the proxy has no port');
+  const host = await listenInWorkspace(workspace, server);
   return {
-    host: `127.0.0.1:${address.port}`,
+    host,
     requests,
     clear: () => void requests.splice(0),
     cutOnce: (cut) => {
       pendingCut = cut;
     },
   };
-}
-
-/** Body and headers go on as they are; a connection that breaks on one side is broken on the other. */
-function forward(
-  request: IncomingMessage,
-  response: ServerResponse,
-  server: RequestOptions,
-): ClientRequest {
-  const { method, url: path, headers } = request;
-  const onward = openRequest({ ...server, method, path, headers, agent: false });
-  onward.on('error', () => response.destroy());
-  onward.on('response', (answer) => answer.on('error', () => response.destroy()));
-  response.on('close', () => onward.destroy());
-  request.pipe(onward);
-  return onward;
 }
 
 function recordOf(request: IncomingMessage, answer: IncomingMessage): RecordedRequest {
