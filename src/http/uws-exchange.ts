@@ -179,20 +179,20 @@ export class UwsExchange implements Exchange {
   /** Answers before the body's end. To a client that closes, in a chunk, whose end waits for the rest of the body. */
   async #sendEarly(body: UwsBody, answer: Answer): Promise<void> {
     const { body: text = '' } = answer;
-    body.drop();
-    await nextTurn();
-    if (this.#wantsClose && text.length > 0 && this.method !== 'HEAD') {
-      this.#cork(() => {
-        this.#writeHead(answer);
-        this.#response.write(text);
-      });
-      await this.#dropRest(body);
-      this.#cork(() => this.#response.end());
-      this.#done();
-    } else {
+    if (!this.#wantsClose || text.length === 0 || this.method === 'HEAD') {
       await this.#dropRest(body);
       this.#sendNow(answer);
+      return;
     }
+    body.drop();
+    await nextTurn();
+    this.#cork(() => {
+      this.#writeHead(answer);
+      this.#response.write(text);
+    });
+    await this.#dropRest(body);
+    this.#cork(() => this.#response.end());
+    this.#done();
   }
 
   /**
