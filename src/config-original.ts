@@ -2,31 +2,11 @@
  * Environment variables of the original Pier One that this one doesn't honour.
  */
 
-/**
- * Variables of the original that would protect or place data: starting without them would be another registry
- * than the operator asked for, so they are errors until they are honoured.
- */
-export const NOT_YET: Readonly<Record<string, string>> = {
-  HTTP_TOKENINFO_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-  TOKENINFO_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-  HTTP_IIDINFO_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-  HTTP_TEAM_SERVICE_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-  HTTP_KIO_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-  HTTP_MAGNIFICENT_URL:
-    'access control is not built yet, and starting without it would leave everything open',
-};
-
 /** Variables of the original that do nothing here, with the reason. */
 export const NOT_HONOURED: Readonly<Record<string, string>> = {
-  HTTP_ALLOW_PUBLIC_READ: 'without access control everyone may read anyway',
   HTTP_API_DEFINITION_SUFFIX: 'there is one API definition',
+  HTTP_MAGNIFICENT_URL: 'teams come from the team service, Kio, a file or claims',
   HTTP_MAGNIFICENT_POLICY: 'it belongs to HTTP_MAGNIFICENT_URL',
-  HTTP_USERNAME_PREFIX: 'it belongs to HTTP_KIO_URL',
   DB_CLASSNAME: 'there is no JDBC driver here',
   DB_SUBPROTOCOL: 'there is no JDBC driver here',
   DB_INIT_SQL: 'time-outs and the schema are set by Pier One itself',

@@ -1,5 +1,12 @@
 import { join, resolve } from 'node:path';
-import { NOT_HONOURED, NOT_YET } from './config-original.ts';
+import {
+  type AccessConfig,
+  accessContradictions,
+  accessNotices,
+  isSecured,
+  toAccessConfig,
+} from './config-access.ts';
+import { NOT_HONOURED } from './config-original.ts';
 import {
   type Runtime,
   type S3Config,
@@ -26,6 +33,7 @@ export interface Config {
     readonly trustedProxies: Values['HTTP_TRUSTED_PROXIES'];
     readonly pace: { readonly minBytesPerSecond: number; readonly idleTimeoutMs: number };
   };
+  readonly access: AccessConfig;
   readonly management: { readonly host: string; readonly port: number };
   /** `url` undefined: the embedded PostgreSQL in `embeddedDirectory`. */
   readonly database: {
@@ -73,12 +81,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(environment: Environment, runtime: Runtime = THIS_RUNTIME): Config {
   const problems: string[] = [];
   const values = readValues(withAwsDefaults(environment), problems);
-  for (const [name, reason] of Object.entries(NOT_YET)) {
-    if (environment[name]) problems.push(`${name} is set, but ${reason}: unset it`);
-  }
-  problems.push(...contradictions(values), ...s3Contradictions(values, environment, runtime));
+  problems.push(
+    ...contradictions(values),
+    ...accessContradictions(values, environment),
+    ...s3Contradictions(values, environment, runtime),
+  );
   if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
-  return toConfig(values, noticesOf(environment));
+  return toConfig(values, [...noticesOf(environment), ...accessNotices(values)]);
 }
 
 /** Each variable that can be read; what is wrong with the others goes to `problems`. */
@@ -104,9 +113,9 @@ function contradictions(values: Partial<Values>): string[] {
     problems.push('DATABASE_URL and DB_SUBNAME both name a database: keep one of them');
   }
   const { HTTP_HOST: host = '127.0.0.1', BUFFER_MEMORY_PER_UPLOAD_MIB: one = 0 } = values;
-  if (values.HTTP_ALLOW_UNPROTECTED === false && !isLoopback(host)) {
+  if (values.HTTP_ALLOW_UNPROTECTED === false && !isLoopback(host) && !isSecured(values)) {
     problems.push(
-      `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_ALLOW_UNPROTECTED=true if that is meant, or use 127.0.0.1`,
+      `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_TOKENINFO_URL, HTTP_INTROSPECTION_URL or HTTP_OIDC_ISSUER; or HTTP_ALLOW_UNPROTECTED=true if that is meant; or use 127.0.0.1`,
     );
   }
   const { HTTP_TLS_CERT_FILE: cert, HTTP_TLS_KEY_FILE: key } = values;
@@ -151,6 +160,7 @@ function toConfig(values: Values, notices: string[]): Config {
         idleTimeoutMs: values.HTTP_IDLE_TIMEOUT * 1000,
       },
     },
+    access: toAccessConfig(values),
     management: { host: values.MGMT_HTTP_HOST, port: values.MGMT_HTTP_PORT },
     database: {
       url: values.DATABASE_URL ?? urlOfSubname(values),

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { boolean, integer, orUnset, type Setting, setting, text } from './setting.ts';
+import { ACCESS_SECRET_SETTINGS, ACCESS_SETTINGS } from './settings-access.ts';
 import { S3_SECRET_SETTINGS, S3_SETTINGS } from './settings-s3.ts';
 
 const MIB = 1024 * 1024;
@@ -62,7 +63,7 @@ export const SETTINGS = {
   HTTP_HOST: setting(
     text,
     '127.0.0.1',
-    'Address to listen on. Other addresses than loopback need HTTP_ALLOW_UNPROTECTED=true, since nothing is protected yet.',
+    'Address to listen on. Other addresses than loopback need access control, or HTTP_ALLOW_UNPROTECTED=true.',
   ),
   HTTP_PORT: setting(
     integer(0, 65535),
@@ -72,7 +73,7 @@ export const SETTINGS = {
   HTTP_ALLOW_UNPROTECTED: setting(
     boolean,
     'false',
-    'Listen on any address although everyone who reaches it may pull and push.',
+    'Listen on any address also without access control, although everyone who reaches it may pull and push.',
   ),
   HTTP_TRANSPORT: setting(
     z.enum(['uws', 'node'], 'uws or node').transform(orUnset),
@@ -110,6 +111,7 @@ export const SETTINGS = {
     '1024',
     'Bytes a second that a client has to send or read while it is waited for.',
   ),
+  ...ACCESS_SETTINGS,
   MGMT_HTTP_HOST: setting(text, '127.0.0.1', 'Address of the management port.'),
   MGMT_HTTP_PORT: setting(
     integer(0, 65535),
@@ -210,6 +212,7 @@ export const SECRET_SETTINGS = new Set([
   'DATABASE_URL',
   'DB_SUBNAME',
   'DB_PASSWORD',
+  ...ACCESS_SECRET_SETTINGS,
   ...S3_SECRET_SETTINGS,
 ]);
 

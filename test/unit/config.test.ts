@@ -34,6 +34,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       trustedProxies: [],
       pace: { minBytesPerSecond: 1024, idleTimeoutMs: 60_000 },
     },
+    access: expect.objectContaining({ isSecured: false, allowsPublicRead: false }),
     management: { host: '127.0.0.1', port: 7979 },
     database: { url: undefined, maxPool: 10, embeddedDirectory: resolve(directory, 'postgresql') },
     storage: { kind: 'file', directory },
@@ -234,21 +235,7 @@ describe('an unprotected registry', () => {
 });
 
 describe('variables of the original', () => {
-  test.each([
-    'HTTP_TOKENINFO_URL',
-    'TOKENINFO_URL',
-    'HTTP_IIDINFO_URL',
-    'HTTP_TEAM_SERVICE_URL',
-    'HTTP_KIO_URL',
-    'HTTP_MAGNIFICENT_URL',
-  ])('%s would protect or place data, so that starting without it is refused', (name) => {
-    expect(problemsOf({ [name]: 'https://example.org' })).toEqual([
-      expect.stringMatching(new RegExp(`^${name} is set, but .*: unset it$`)),
-    ]);
-    expect(problemsOf({ [name]: '' })).toEqual([]);
-  });
-
-  test.each(['PGSSLMODE', 'API_SNS_TOPIC_ARN', 'JAVA_OPTS', 'HTTP_ALLOW_PUBLIC_READ'])(
+  test.each(['PGSSLMODE', 'API_SNS_TOPIC_ARN', 'JAVA_OPTS', 'HTTP_API_DEFINITION_SUFFIX'])(
     '%s does nothing, and that is said',
     (name) => {
       expect(readConfig({ [name]: 'x' }).notices).toEqual([
@@ -270,7 +257,11 @@ describe('no secret is in a message', () => {
     ['both databases', { DATABASE_URL: `postgres://a:${SECRET}@b/c`, DB_SUBNAME: '//a/b' }],
     ['an endpoint with credentials', { STORAGE_S3_ENDPOINT: `https://me:${SECRET}@s3.example` }],
     ['an endpoint of clients', { STORAGE_S3_EXTERNAL_ENDPOINT: `https://me:${SECRET}@s3.example` }],
-    ['not yet', { HTTP_TOKENINFO_URL: `https://me:${SECRET}@example.org` }],
+    [
+      'a tokeninfo URL with credentials',
+      { HTTP_TOKENINFO_URL: `https://me:${SECRET}@example.org` },
+    ],
+    ['a token key that is too short', { HTTP_TOKEN_KEY: SECRET }],
   ])('%s', (_, environment) => {
     const problems = problemsOf(environment);
     expect(problems.length).toBeGreaterThan(0);
