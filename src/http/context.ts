@@ -1,10 +1,11 @@
+import type { Caller } from '../auth/access.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Principal } from '../oci/principal.ts';
 import type { Blobs } from '../registry/blobs.ts';
 import type { Manifests } from '../registry/manifests.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { Exchange } from './exchange.ts';
+import type { Gate } from './gate.ts';
 import type { Proxies } from './proxies.ts';
 
 /** What handlers work with. */
@@ -12,6 +13,7 @@ export interface RegistryParts {
   readonly uploads: Uploads;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
+  readonly gate: Gate;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly proxies: Proxies;
@@ -22,5 +24,5 @@ export interface RegistryParts {
 export interface Context {
   readonly exchange: Exchange;
   readonly parts: RegistryParts;
-  readonly principal: Principal;
+  readonly caller: Caller;
 }

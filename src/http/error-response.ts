@@ -28,6 +28,7 @@ export function errorAnswer(error: OciError, requestId?: string): Answer {
     headers: {
       'Content-Type': 'application/json',
       'Docker-Distribution-Api-Version': 'registry/2.0',
+      Vary: 'Authorization',
       'Cache-Control': 'no-store',
       ...(requestId === undefined ? {} : { 'X-Request-Id': requestId }),
       ...error.headers,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Action } from '../auth/policy.ts';
 import { OciError } from '../oci/error.ts';
-import { ANONYMOUS } from '../oci/principal.ts';
 import {
   explainRepositoryName,
   parseRepositoryName,
@@ -15,6 +15,7 @@ import { handleCatalog } from './handlers/catalog.ts';
 import { handleManifest } from './handlers/manifest.ts';
 import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
+import { handleToken } from './handlers/token.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
 import { matchRoute, type Route } from './routes.ts';
 
@@ -26,7 +27,7 @@ export function registryHandler(parts: RegistryParts): Handler {
   const prefix = randomUUID().slice(0, 8);
   let count = 0;
   return (exchange) =>
-    dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
+    dispatch(exchange, parts).catch((error: unknown) => {
       count += 1;
       const requestId = readRequestId(exchange) ?? `${prefix}-${count}`;
       sendError(exchange, error, requestId, parts.proxies.clientOf(exchange), parts.log);
@@ -38,37 +39,70 @@ function readRequestId(exchange: Exchange): string | undefined {
   return /^[!-~]+$/.exec(exchange.header('x-request-id') ?? '')?.[0].slice(0, 128);
 }
 
-async function dispatch(context: Context): Promise<void> {
-  const route = matchRoute(context.exchange.path);
+async function dispatch(exchange: Exchange, parts: RegistryParts): Promise<void> {
+  const route = matchRoute(exchange.path);
   if (!route) {
     throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });
   }
-  await handle(context, route);
+  if (route.kind === 'token') return handleToken(exchange, parts);
+  const caller = await parts.gate.callerOf(exchange);
+  await handle({ exchange, parts, caller }, route);
 }
 
-function handle(context: Context, route: Route): Promise<void> {
+async function handle(context: Context, route: Exclude<Route, { kind: 'token' }>): Promise<void> {
   switch (route.kind) {
     case 'base':
       return handleBase(context);
     case 'catalog':
       return handleCatalog(context);
     case 'uploads':
-      return handleUploads(context, repositoryOf(route.name));
+      return handleUploads(context, await enter(context, route.name, 'push'));
     case 'upload':
-      return handleUpload(context, repositoryOf(route.name), route.id);
+      return handleUpload(context, await enter(context, route.name, 'push'), route.id);
     case 'blob':
-      return handleBlob(context, repositoryOf(route.name), route.digest);
+      return handleBlob(context, await enter(context, route.name, actionOf(context)), route.digest);
     case 'manifest':
-      return handleManifest(context, repositoryOf(route.name), route.reference);
+      return handleManifest(context, await enterManifest(context, route), route.reference);
     case 'tags':
-      return handleTags(context, repositoryOf(route.name));
+      return handleTags(context, await enter(context, route.name, 'pull'));
     case 'referrers':
-      return handleReferrers(context, repositoryOf(route.name), route.digest);
+      return handleReferrers(context, await enter(context, route.name, 'pull'), route.digest);
   }
 }
 
-function repositoryOf(name: string): RepositoryName {
+/** The repository, once the caller may do this there. */
+async function enter(
+  { exchange, parts, caller }: Context,
+  name: string,
+  action: Action,
+  reference?: string,
+): Promise<RepositoryName> {
   const repository = parseRepositoryName(name);
-  if (repository !== undefined) return repository;
-  throw new OciError('NAME_INVALID', { message: explainRepositoryName(name), detail: { name } });
+  if (repository === undefined) {
+    throw new OciError('NAME_INVALID', { message: explainRepositoryName(name), detail: { name } });
+  }
+  await parts.gate.require(exchange, caller, {
+    action,
+    repository,
+    ...(reference && { reference }),
+  });
+  return repository;
+}
+
+function enterManifest(
+  context: Context,
+  { name, reference }: Extract<Route, { kind: 'manifest' }>,
+): Promise<RepositoryName> {
+  const action = actionOf(context);
+  const hasSource = context.exchange.header('x-scm-source') !== undefined;
+  return enter(
+    context,
+    name,
+    action === 'push' && hasSource ? 'push-with-source' : action,
+    reference,
+  );
+}
+
+function actionOf({ exchange: { method } }: Context): 'pull' | 'push' {
+  return method === 'GET' || method === 'HEAD' ? 'pull' : 'push';
 }

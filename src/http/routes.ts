@@ -1,6 +1,7 @@
 /** What a path of the registry protocol names, its parts not yet checked. */
 export type Route =
   | { readonly kind: 'base' }
+  | { readonly kind: 'token' }
   | { readonly kind: 'catalog' }
   | { readonly kind: 'uploads'; readonly name: string }
   | { readonly kind: 'upload'; readonly name: string; readonly id: string }
@@ -17,6 +18,7 @@ const PREFIX = '/v2/';
  */
 export function matchRoute(path: string): Route | undefined {
   if (path === '/v2/' || path === '/v2') return { kind: 'base' };
+  if (path === '/token') return { kind: 'token' };
   if (!path.startsWith(PREFIX)) return undefined;
   const segments = decodeSegments(path.slice(PREFIX.length));
   if (!segments) return undefined;

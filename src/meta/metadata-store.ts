@@ -163,6 +163,20 @@ export interface DeletionRecords {
   addUnknown(keys: readonly string[], fromNowMs: number): Promise<void>;
 }
 
+/** A push that access control refused. */
+export interface DeniedPush {
+  readonly principal: Principal;
+  readonly repository: RepositoryName;
+  /** Undefined: a push of a blob, or of a manifest by digest. */
+  readonly tag: Tag | undefined;
+  readonly reason: string;
+}
+
+/** The part of the audit trail that access control writes. Repeated refusals are counted in one row. */
+export interface RefusalRecords {
+  add(push: DeniedPush): Promise<void>;
+}
+
 /** Exclusive locks shared by all instances; they end when the instance that holds them dies. */
 export interface Locks {
   /** @returns undefined when someone else holds it. */
@@ -187,6 +201,7 @@ export interface MetadataStore {
   readonly blobs: BlobRecords;
   readonly manifests: ManifestRecords;
   readonly deletions: DeletionRecords;
+  readonly refusals: RefusalRecords;
   readonly locks: Locks;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;

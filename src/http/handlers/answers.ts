@@ -2,8 +2,11 @@ import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/error.ts';
 import type { Context } from '../context.ts';
 
-/** On every answer below /v2/: old clients look for it. */
-export const API_VERSION = { 'Docker-Distribution-Api-Version': 'registry/2.0' };
+/** On every answer below /v2/: old clients look for the first; what is answered can depend on who asks. */
+export const API_VERSION = {
+  'Docker-Distribution-Api-Version': 'registry/2.0',
+  Vary: 'Authorization',
+};
 
 /** Refuses a method, and names those that there are (RFC 9110, section 15.5.6). */
 export function methodNotAllowed(context: Context, allowed: string, message?: string): OciError {
@@ -52,6 +55,11 @@ export function isKnownToClient(context: Context, digest: Digest): boolean {
 function listsEtag(header: string, digest: Digest): boolean {
   if (header.trim() === '*') return true;
   return header.split(',').some((etag) => etag.trim() === etagOf(digest));
+}
+
+/** For content that has its digest in its address; shared caches keep none that a credential was needed for. */
+export function cacheForEver({ parts }: Context): string {
+  return `${parts.gate.isClosed ? 'private, ' : ''}max-age=31536000, immutable`;
 }
 
 export function etagOf(digest: Digest): string {

@@ -9,7 +9,8 @@ const ANSWER = {
 
 /** end-1: /v2/ says that the registry speaks the protocol. */
 export async function handleBase(context: Context): Promise<void> {
-  const { exchange } = context;
+  const { exchange, parts, caller } = context;
   requireRead(context);
+  parts.gate.requireKnown(exchange, caller);
   exchange.send(ANSWER);
 }

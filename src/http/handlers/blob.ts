@@ -8,6 +8,7 @@ import type { Exchange } from '../exchange.ts';
 import { multipartRanges, sumOf } from '../multipart-ranges.ts';
 import {
   API_VERSION,
+  cacheForEver,
   etagOf,
   isKnownToClient,
   methodNotAllowed,
@@ -63,7 +64,7 @@ async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Pr
     'Docker-Content-Digest': digest,
     'Accept-Ranges': 'bytes',
     ETag: etagOf(digest),
-    'Cache-Control': 'max-age=31536000, immutable',
+    'Cache-Control': cacheForEver(context),
   };
   if (isKnownToClient(context, digest)) {
     exchange.send({ status: 304, headers });

@@ -5,6 +5,7 @@ import type { FoundManifest } from '../../registry/manifests.ts';
 import type { Context } from '../context.ts';
 import {
   API_VERSION,
+  cacheForEver,
   etagOf,
   isKnownToClient,
   methodNotAllowed,
@@ -45,15 +46,19 @@ async function getManifest(context: Context, repository: RepositoryName, referen
     ...API_VERSION,
     'Content-Type': manifest.mediaType,
     'Docker-Content-Digest': manifest.digest,
-    ...cachingHeaders(reference, manifest),
+    ...cachingHeaders(context, reference, manifest),
   };
   if (isKnownToClient(context, manifest.digest)) exchange.send({ status: 304, headers });
   else exchange.send({ status: 200, headers, body: manifest.bytes });
 }
 
-function cachingHeaders(reference: Reference, { digest, isFixed }: FoundManifest) {
+function cachingHeaders(
+  context: Context,
+  reference: Reference,
+  { digest, isFixed }: FoundManifest,
+) {
   if (reference.kind === 'digest') {
-    return { ETag: etagOf(digest), 'Cache-Control': 'max-age=31536000, immutable' };
+    return { ETag: etagOf(digest), 'Cache-Control': cacheForEver(context) };
   }
   const isLatest = reference.tag === LATEST;
   return isFixed && !isLatest
@@ -62,7 +67,7 @@ function cachingHeaders(reference: Reference, { digest, isFixed }: FoundManifest
 }
 
 async function putManifest(context: Context, repository: RepositoryName, reference: Reference) {
-  const { exchange, parts, principal } = context;
+  const { exchange, parts, caller } = context;
   const bytes = await exchange.body?.readAll(parts.manifestMaxBytes);
   if (bytes === 'cut') return;
   if (bytes === 'too-large') {
@@ -82,7 +87,7 @@ async function putManifest(context: Context, repository: RepositoryName, referen
     tags,
     body,
     contentType,
-    principal,
+    caller.principal,
   );
   exchange.send({
     status: 201,

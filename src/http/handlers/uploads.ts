@@ -15,7 +15,11 @@ export async function handleUploads(context: Context, repository: RepositoryName
   const digestText = query.get('digest');
   const digest = digestText === null ? undefined : requireDigest(digestText);
   const { uploads } = context.parts;
-  const status = await uploads.start(repository, readAlgorithm(query, digest), context.principal);
+  const status = await uploads.start(
+    repository,
+    readAlgorithm(query, digest),
+    context.caller.principal,
+  );
   if (digest === undefined) {
     sendStatus(context, repository, status, 202);
     return;
@@ -71,7 +75,9 @@ async function mount(
   const from = parseRepositoryName(query.get('from') ?? '');
   if (digestText === null || from === undefined) return false;
   const digest = requireDigest(digestText);
-  if (!(await context.parts.blobs.mount(digest, from, repository))) return false;
+  const { gate, blobs } = context.parts;
+  if (!(await gate.mayPull(context.caller, from))) return false;
+  if (!(await blobs.mount(digest, from, repository))) return false;
   sendCreated(context, repository, digest);
   return true;
 }

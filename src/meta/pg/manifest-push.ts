@@ -5,7 +5,7 @@ import { decideTag, type Mutability, type TagDecision, type TagState } from '../
 import type { ManifestPush, ManifestPushResult } from '../metadata-store.ts';
 import type { Database, Queryable } from './database.ts';
 import { lockRepository } from './repositories.ts';
-import { toDigest } from './rows.ts';
+import { principalColumns, toDigest } from './rows.ts';
 
 const MISSING = {
   name: 'manifest-missing',
@@ -57,14 +57,14 @@ const REPLACE_TAG = {
 };
 const ADD_EVENT = {
   name: 'tag-event-add',
-  text: `insert into tag_events (repository, tag, kind, digest, previous_digest, uid, realm)
-         values ($1, $2, $3, $4, $5, $6, $7)`,
+  text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 };
 const ADD_REFUSAL = {
   name: 'tag-event-refused',
-  text: `insert into tag_events (repository, tag, kind, digest, previous_digest, uid, realm, reason)
-         values ($1, $2, 'refused', $3, $4, $5, $6, $7)
-         on conflict (repository, tag, digest, uid) where kind = 'refused' do update
+  text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest, reason)
+         values ($1, $2, $3, $4, $5, $6, 'refused', $7, $8, $9)
+         on conflict (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused' do update
          set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp(),
              reason = excluded.reason, previous_digest = excluded.previous_digest`,
 };
@@ -199,16 +199,8 @@ async function addEvent(
   previous: Digest | undefined,
 ): Promise<void> {
   const { repository, digest, principal } = push;
-  const values = [
-    repository,
-    tag,
-    kind,
-    digest,
-    previous ?? null,
-    principal.uid,
-    principal.realm ?? null,
-  ];
-  await query.query(ADD_EVENT, values);
+  const what = [repository, tag, kind, digest, previous ?? null];
+  await query.query(ADD_EVENT, [...principalColumns(principal), ...what]);
 }
 
 function refusedOf(decided: readonly Decided[]): Refused[] {
@@ -223,8 +215,8 @@ async function recordRefusals(database: Database, push: ManifestPush, refused: r
   const { repository, digest, principal } = push;
   await database.transaction(async (query) => {
     for (const { tag, message, previous } of refused) {
-      const who = [principal.uid, principal.realm ?? null];
-      await query.query(ADD_REFUSAL, [repository, tag, digest, previous ?? null, ...who, message]);
+      const what = [repository, tag, digest, previous ?? null, message];
+      await query.query(ADD_REFUSAL, [...principalColumns(principal), ...what]);
     }
   });
 }

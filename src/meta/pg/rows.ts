@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { isManifestMediaType, type ManifestMediaType } from '../../oci/media-type.ts';
+import type { Principal } from '../../oci/principal.ts';
 import type { Segment } from '../metadata-store.ts';
 
 /*
@@ -26,4 +27,9 @@ export interface SegmentColumns {
 
 export function toSegments({ keys, sizes }: SegmentColumns): Segment[] {
   return keys.map((key, number) => ({ key, sizeBytes: sizes[number] ?? 0 }));
+}
+
+/** The columns uid, realm, issuer and claims of the audit trail. */
+export function principalColumns({ uid, realm, issuer, claims }: Principal) {
+  return [uid, realm ?? null, issuer ?? null, claims ? JSON.stringify(claims) : null];
 }

@@ -1,0 +1,186 @@
+import { OciError } from '../oci/error.ts';
+import { ANONYMOUS, type Principal } from '../oci/principal.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import type { Credential } from './credential.ts';
+import { type Identity, IdentityUnavailable, InvalidCredential } from './identity.ts';
+import type { LoginLimiter } from './login-limiter.ts';
+import { type Action, type Decision, decide, needsTeams, type PolicySettings } from './policy.ts';
+import type { RegistryTokenContent, RegistryTokens } from './registry-token.ts';
+
+const RETRY = { 'Retry-After': '5' };
+
+/** Says whom a credential stands for, and remembers it for a while. */
+export interface CredentialCheck {
+  /** What is remembered of it; asks nobody. */
+  cached(secret: string): Identity | undefined;
+  /** @throws InvalidCredential, IdentityUnavailable */
+  check(secret: string): Promise<Identity>;
+}
+
+export interface AccessParts {
+  readonly settings: PolicySettings;
+  readonly tokens: CredentialCheck;
+  /** Undefined: instance identity documents are refused. */
+  readonly instances: CredentialCheck | undefined;
+  readonly teams: {
+    /** @throws IdentityUnavailable */
+    teamsOf(identity: Identity, token: string): Promise<ReadonlySet<string>>;
+  };
+  readonly registryTokens: RegistryTokens;
+  readonly limiter: LoginLimiter;
+}
+
+/** Who makes a request. */
+export interface Caller {
+  readonly principal: Principal;
+  /** Undefined: nobody that is known, or known by a registry token alone. */
+  readonly identity: Identity | undefined;
+  /** What a registry token grants. */
+  readonly granted: RegistryTokenContent | undefined;
+  /** What the team service is asked with. Secret. */
+  readonly token: string;
+}
+
+const NOBODY: Caller = {
+  principal: ANONYMOUS,
+  identity: undefined,
+  granted: undefined,
+  token: '',
+};
+const ALLOWED: Decision = { isAllowed: true };
+
+/** Access control: who asks, and what they may do. */
+export class Access {
+  readonly #parts: AccessParts;
+
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
+  }
+
+  get settings(): PolicySettings {
+    return this.#parts.settings;
+  }
+
+  /**
+   * @param source the client's address, by which failed logins are limited; asked for where it is needed
+   * @throws OciError UNAUTHORIZED, DENIED, TOOMANYREQUESTS, UNAVAILABLE
+   */
+  async authenticate(credential: Credential, source: () => string): Promise<Caller> {
+    // A registry that protects nothing asks nobody, whatever clients have in their configuration.
+    if (!this.settings.isSecured) return NOBODY;
+    switch (credential.kind) {
+      case 'none':
+        return NOBODY;
+      case 'unusable':
+        throw new OciError('UNAUTHORIZED', { message: credential.reason });
+      case 'token':
+        return this.#ofToken(credential.token, source);
+      case 'instance':
+        return this.#ofInstance(credential.document, source);
+    }
+  }
+
+  /** @throws OciError UNAVAILABLE when the bearer's teams can't be known now */
+  async decide(caller: Caller, action: Action, repository: RepositoryName): Promise<Decision> {
+    const { settings, teams } = this.#parts;
+    const { granted, identity } = caller;
+    if (granted && !(action === 'pull' && settings.allowsPublicRead)) {
+      return decideByToken(granted, action, repository);
+    }
+    const asksTeams = action !== 'pull' && identity !== undefined && needsTeams(identity, settings);
+    const teamsOfCaller = asksTeams
+      ? await teams.teamsOf(identity, caller.token).catch(rethrow)
+      : new Set<string>();
+    const team = repository.slice(0, repository.indexOf('/'));
+    return decide({ action, team, identity, teams: teamsOfCaller }, settings);
+  }
+
+  /** What concerns no repository: lists of them, the audit trail. */
+  decideLists(caller: Caller, isPublic: boolean): Decision {
+    const { isSecured, allowsPublicRead } = this.settings;
+    if (!isSecured || (isPublic && allowsPublicRead)) return ALLOWED;
+    if (caller.identity || caller.granted?.mayReadCatalog) return ALLOWED;
+    return { isAllowed: false, code: 'UNAUTHORIZED', reason: 'authentication required: log in' };
+  }
+
+  async #ofToken(token: string, source: () => string): Promise<Caller> {
+    const { registryTokens, tokens } = this.#parts;
+    const known = registryTokens.cached(token);
+    if (known) return callerOf(known);
+    const identity = tokens.cached(token);
+    if (identity) return callerWith(identity, token);
+    if (!registryTokens.recognizes(token)) return this.#ofSecret(tokens, token, source());
+    return callerOf(await registryTokens.verify(token).catch(rethrow));
+  }
+
+  async #ofInstance(document: string, source: () => string): Promise<Caller> {
+    const { instances } = this.#parts;
+    const identity = instances?.cached(document);
+    if (identity) return callerWith(identity, document);
+    if (instances) return this.#ofSecret(instances, document, source());
+    throw new OciError('UNAUTHORIZED', {
+      message: 'this registry takes no instance identity documents: use an OAuth 2 token',
+    });
+  }
+
+  async #ofSecret(check: CredentialCheck, secret: string, source: string): Promise<Caller> {
+    const { limiter } = this.#parts;
+    const waitMs = limiter.retryAfterMs(source, secret);
+    if (waitMs !== undefined) throw tooManyLogins(waitMs);
+    const identity = await check.check(secret).catch((error: unknown) => {
+      if (error instanceof InvalidCredential) limiter.failed(source, secret);
+      return rethrow(error);
+    });
+    limiter.succeeded(source, secret);
+    return callerWith(identity, secret);
+  }
+}
+
+function callerWith(identity: Identity, token: string): Caller {
+  return { principal: identity.principal, identity, granted: undefined, token };
+}
+
+function callerOf(granted: RegistryTokenContent): Caller {
+  return { principal: granted.principal, identity: undefined, granted, token: '' };
+}
+
+function decideByToken(
+  granted: RegistryTokenContent,
+  action: Action,
+  repository: RepositoryName,
+): Decision {
+  if (granted.access.get(repository)?.has(action)) return ALLOWED;
+  const reason = granted.refused.get(`${repository} ${action}`);
+  if (reason !== undefined) return { isAllowed: false, code: 'DENIED', reason };
+  return {
+    isAllowed: false,
+    code: 'UNAUTHORIZED',
+    reason: `the token doesn't cover this: get one for ${repository} with the action ${action}`,
+  };
+}
+
+function tooManyLogins(waitMs: number): OciError {
+  const seconds = String(Math.ceil(waitMs / 1000));
+  return new OciError('TOOMANYREQUESTS', {
+    message: `too many failed logins: log in with a valid token in ${seconds} s`,
+    headers: { 'Retry-After': seconds },
+  });
+}
+
+/** What went wrong with a credential, as a client is told it. */
+function rethrow(error: unknown): never {
+  if (error instanceof InvalidCredential) {
+    throw new OciError(error.kind === 'invalid' ? 'UNAUTHORIZED' : 'DENIED', {
+      message: error.message,
+      cause: error,
+    });
+  }
+  if (error instanceof IdentityUnavailable) {
+    throw new OciError('UNAVAILABLE', {
+      message: 'who you are can not be checked now: try again',
+      cause: error,
+      headers: RETRY,
+    });
+  }
+  throw error;
+}

@@ -1,0 +1,13 @@
+-- Who did it: uids are unique per issuer; claims are what a CI system's token says of its run.
+alter table tag_events add column issuer text;
+alter table tag_events add column claims jsonb;
+
+-- A push that access control refused may concern no tag yet.
+alter table tag_events alter column tag drop not null;
+alter table tag_events alter column digest drop not null;
+alter table tag_events drop constraint tag_events_kind_check;
+alter table tag_events add constraint tag_events_kind_check
+  check (kind = 'denied' or (kind in ('created', 'replaced', 'refused') and tag is not null and digest is not null));
+drop index tag_events_refused;
+create unique index tag_events_refused on tag_events (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused';
+create unique index tag_events_denied on tag_events (repository, coalesce(tag, ''), uid, coalesce(issuer, '')) where kind = 'denied';
