@@ -40,7 +40,8 @@ function form(authorization: object, fields: Readonly<Record<string, string>>): 
   return { headers, body: new URLSearchParams(fields).toString() };
 }
 
-const tokeninfo = (token: string) => ask('GET', `/oauth2/tokeninfo?access_token=${token}`);
+const tokeninfo = (token: string, options: HttpOptions = {}) =>
+  ask('GET', `/oauth2/tokeninfo?access_token=${encodeURIComponent(token)}`, options);
 const introspect = (token: string) => {
   const { id, secret } = provider.client;
   return ask('POST', '/oauth2/introspect', form(basic(id, secret), { token }));
@@ -241,7 +242,7 @@ describe('trouble', () => {
   );
 
   async function tokeninfoBy(token: string, options: HttpOptions): Promise<object> {
-    const { status, json } = await ask('GET', `/oauth2/tokeninfo?access_token=${token}`, options);
+    const { status, json } = await tokeninfo(token, options);
     return status === 200 && typeof json === 'object' && json !== null ? json : {};
   }
 

@@ -10,7 +10,7 @@ export interface TokenOptions {
   readonly audience?: string | readonly string[];
   /** Put into, or over, what tokeninfo and introspection say; `undefined` leaves something out. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** The token itself; random unless said. */
+  /** The token itself. Random unless said, with characters that have a meaning in URLs: who forgets to encode them is caught. */
   readonly token?: string;
 }
 
@@ -32,7 +32,7 @@ export class OpaqueTokens {
   readonly #tokens = new Map<string, OpaqueToken>();
 
   issue(principal: Principal, options: TokenOptions = {}): OpaqueToken {
-    const { token = randomBytes(24).toString('base64url'), claims = {}, audience } = options;
+    const { token = drawToken(), claims = {}, audience } = options;
     const issuedAt = Math.floor(Date.now() / 1000);
     const issued = {
       token,
@@ -57,4 +57,10 @@ export class OpaqueTokens {
     const found = this.#tokens.get(token);
     return found && found.expiresAt * 1000 > Date.now() ? found : undefined;
   }
+}
+
+/** All that RFC 6750 allows. */
+function drawToken(): string {
+  const text = () => randomBytes(12).toString('hex');
+  return `${text()}-._~+/${text()}==`;
 }
