@@ -1,0 +1,78 @@
+import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
+import { startPostgres, type TestPostgres } from './postgres.ts';
+import { imageOf, OCI_MANIFEST, pushBlob, pushManifest, randomSample } from './sample-content.ts';
+import {
+  makeStorage,
+  type RegistryOptions,
+  type StorageDirectory,
+  startRegistry,
+  type TestRegistry,
+} from './test-registry.ts';
+
+export const APP = 'acme/app';
+
+/** PostgreSQL, a directory and an identity provider, for registries with access control. */
+export interface AccessScene {
+  readonly provider: IdentityProvider;
+  readonly postgres: TestPostgres;
+  /** Ends with the scene. */
+  start(
+    environment?: Readonly<Record<string, string>>,
+    options?: Pick<RegistryOptions, 'onLogLine'>,
+  ): Promise<TestRegistry>;
+  close(): Promise<void>;
+}
+
+export async function openAccessScene(): Promise<AccessScene> {
+  const [provider, postgres, storage] = await Promise.all([
+    startIdentityProvider(),
+    startPostgres(),
+    makeStorage(),
+  ]);
+  provider.addEmployee({ uid: 'alice', teams: ['acme'] });
+  provider.addEmployee({ uid: 'eve', teams: ['evil'] });
+  provider.addService({ uid: 'stups_robot', scopes: ['application.write_all'] });
+  return new Scene(provider, postgres, storage);
+}
+
+class Scene implements AccessScene {
+  readonly provider: IdentityProvider;
+  readonly postgres: TestPostgres;
+  readonly #storage: StorageDirectory;
+  readonly #registries: TestRegistry[] = [];
+
+  constructor(provider: IdentityProvider, postgres: TestPostgres, storage: StorageDirectory) {
+    this.provider = provider;
+    this.postgres = postgres;
+    this.#storage = storage;
+  }
+
+  async start(
+    environment: Readonly<Record<string, string>> = {},
+    options: Pick<RegistryOptions, 'onLogLine'> = {},
+  ): Promise<TestRegistry> {
+    const registry = await startRegistry({
+      databaseUrl: this.postgres.url,
+      directory: this.#storage.path,
+      environment: { ...this.provider.environment, ...environment },
+      ...options,
+    });
+    this.#registries.push(registry);
+    return registry;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#registries.map((registry) => registry.close()));
+    await this.#storage.remove();
+    await this.postgres.stop();
+    await this.provider.close();
+  }
+}
+
+export function bearer(token: string): Readonly<Record<string, string>> {
+  return { Authorization: `Bearer ${token}` };
+}
+
+export function basic(user: string, password: string): Readonly<Record<string, string>> {
+  return { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
+}
