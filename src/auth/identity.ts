@@ -14,6 +14,8 @@ export interface Identity {
 
 /** Says whom a token stands for. */
 export interface TokenVerifier {
+  /** The variable that names who is asked, for errors. */
+  readonly setting: string;
   /** Whether the token is of the kind that this verifier checks; asks nobody. */
   recognizes(token: string): boolean;
   /** @throws InvalidCredential; IdentityUnavailable when it can't be known now */
