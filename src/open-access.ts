@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Access } from './auth/access.ts';
-import { InstanceIdentityVerifier } from './auth/instance-identity.ts';
 import type { TokenVerifier } from './auth/identity.ts';
+import { InstanceIdentityVerifier } from './auth/instance-identity.ts';
 import { IntrospectionVerifier } from './auth/introspection.ts';
 import { KioSource } from './auth/kio.ts';
 import { LoginLimiter } from './auth/login-limiter.ts';
@@ -15,4 +15,3 @@ import { TokeninfoVerifier } from './auth/tokeninfo.ts';
 import type { AccessConfig } from './config-access.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
-

@@ -175,6 +175,22 @@ export interface DeniedPush {
 /** The part of the audit trail that access control writes. Repeated refusals are counted in one row. */
 export interface RefusalRecords {
   add(push: DeniedPush): Promise<void>;
+/** A secret that signs registry tokens. */
+export interface TokenKeyRecord {
+  readonly id: string;
+  readonly secret: Uint8Array;
+  /** By the database's clock, when the question was asked. */
+  readonly ageMs: number;
+}
+
+/** The keys of registry tokens, shared by all instances; their ages are by the database's clock. */
+export interface TokenKeyRecords {
+  /** All keys, the newest first. */
+  list(): Promise<TokenKeyRecord[]>;
+  /** Adds a key of this secret, unless there is one that is younger than `afterMs`: one, however many ask. */
+  addIfDue(secret: Uint8Array, afterMs: number): Promise<void>;
+  /** Removes the keys whose successor is at least so old. */
+  removeOutlived(successorAgeMs: number): Promise<void>;
 }
 
 /** Exclusive locks shared by all instances; they end when the instance that holds them dies. */
@@ -202,6 +218,7 @@ export interface MetadataStore {
   readonly manifests: ManifestRecords;
   readonly deletions: DeletionRecords;
   readonly refusals: RefusalRecords;
+  readonly tokenKeys: TokenKeyRecords;
   readonly locks: Locks;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;

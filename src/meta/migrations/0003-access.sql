@@ -11,3 +11,13 @@ alter table tag_events add constraint tag_events_kind_check
 drop index tag_events_refused;
 create unique index tag_events_refused on tag_events (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused';
 create unique index tag_events_denied on tag_events (repository, coalesce(tag, ''), uid, coalesce(issuer, '')) where kind = 'denied';
+
+-- The keys that sign registry tokens, shared by all instances: whoever reads this table can make tokens.
+create table token_keys (
+  -- Rises by one; of instances that add a key at the same time one gets the number.
+  number bigint primary key,
+  -- What tokens call it.
+  id uuid not null unique default gen_random_uuid(),
+  secret bytea not null,
+  created timestamptz not null default now()
+);
