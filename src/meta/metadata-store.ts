@@ -175,6 +175,8 @@ export interface DeniedPush {
 /** The part of the audit trail that access control writes. Repeated refusals are counted in one row. */
 export interface RefusalRecords {
   add(push: DeniedPush): Promise<void>;
+}
+
 /** A secret that signs registry tokens. */
 export interface TokenKeyRecord {
   readonly id: string;
