@@ -104,7 +104,8 @@ export const ACCESS_SETTINGS = {
   HTTP_OIDC_SCOPES_CLAIM: setting(
     text.transform(orUnset),
     undefined,
-    'Claim that lists scopes. Unset: its tokens have none but HTTP_OIDC_SCOPES.',
+    'Claim that lists more of them.',
+    'scope and scp',
   ),
   HTTP_OIDC_TEAMS: setting(list, '', 'Teams of each of its tokens, comma-separated.'),
   HTTP_OIDC_TEAMS_CLAIM: setting(

@@ -4,8 +4,16 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Credential } from './credential.ts';
 import { type Identity, IdentityUnavailable, InvalidCredential } from './identity.ts';
 import type { LoginLimiter } from './login-limiter.ts';
-import { type Action, type Decision, decide, needsTeams, type PolicySettings } from './policy.ts';
-import type { RegistryTokenContent, RegistryTokens } from './registry-token.ts';
+import {
+  type Action,
+  type Decision,
+  decide,
+  needsTeams,
+  type PolicySettings,
+  WRITE_ALL_TRUSTED,
+} from './policy.ts';
+import type { RegistryTokens } from './registry-token.ts';
+import type { RegistryTokenContent } from './token-claims.ts';
 
 const RETRY = { 'Retry-After': '5' };
 
@@ -21,7 +29,7 @@ export interface AccessParts {
   readonly settings: PolicySettings;
   readonly tokens: CredentialCheck;
   /** Undefined: instance identity documents are refused. */
-  readonly instances: CredentialCheck | undefined;
+  readonly instances: { verify(document: string): Promise<Identity> } | undefined;
   readonly teams: {
     /** @throws IdentityUnavailable */
     teamsOf(identity: Identity, token: string): Promise<ReadonlySet<string>>;
@@ -109,25 +117,29 @@ export class Access {
     if (known) return callerOf(known);
     const identity = tokens.cached(token);
     if (identity) return callerWith(identity, token);
-    if (!registryTokens.recognizes(token)) return this.#ofSecret(tokens, token, source());
+    if (!registryTokens.recognizes(token)) {
+      return this.#ofSecret((one) => tokens.check(one), token, source());
+    }
     return callerOf(await registryTokens.verify(token).catch(rethrow));
   }
 
   async #ofInstance(document: string, source: () => string): Promise<Caller> {
     const { instances } = this.#parts;
-    const identity = instances?.cached(document);
-    if (identity) return callerWith(identity, document);
-    if (instances) return this.#ofSecret(instances, document, source());
+    if (instances) return this.#ofSecret((one) => instances.verify(one), document, source());
     throw new OciError('UNAUTHORIZED', {
       message: 'this registry takes no instance identity documents: use an OAuth 2 token',
     });
   }
 
-  async #ofSecret(check: CredentialCheck, secret: string, source: string): Promise<Caller> {
+  async #ofSecret(
+    verify: (secret: string) => Promise<Identity>,
+    secret: string,
+    source: string,
+  ): Promise<Caller> {
     const { limiter } = this.#parts;
     const waitMs = limiter.retryAfterMs(source, secret);
     if (waitMs !== undefined) throw tooManyLogins(waitMs);
-    const identity = await check.check(secret).catch((error: unknown) => {
+    const identity = await verify(secret).catch((error: unknown) => {
       if (error instanceof InvalidCredential) limiter.failed(source, secret);
       return rethrow(error);
     });
@@ -149,8 +161,12 @@ function decideByToken(
   action: Action,
   repository: RepositoryName,
 ): Decision {
-  if (granted.access.get(repository)?.has(action)) return ALLOWED;
-  const reason = granted.refused.get(`${repository} ${action}`);
+  const actions = granted.access.get(repository);
+  if (actions?.has(action)) return ALLOWED;
+  const isOnlySourceMissing = action === 'push-with-source' && actions?.has('push');
+  const reason = isOnlySourceMissing
+    ? `X-SCM-Source is for services whose token has the scope ${WRITE_ALL_TRUSTED}: push without the header`
+    : granted.refused.get(`${repository} ${action === 'pull' ? 'pull' : 'push'}`);
   if (reason !== undefined) return { isAllowed: false, code: 'DENIED', reason };
   return {
     isAllowed: false,

@@ -1,23 +1,21 @@
 import { z } from 'zod';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';
 import type { Identity } from './identity.ts';
-
-/** What may be done in a repository. */
-export type RepositoryAction = 'pull' | 'push';
+import type { Action } from './policy.ts';
 
 /** What a token lets its bearer do; the form of a token's `access` claim. */
 export type Grant =
   | {
       readonly type: 'repository';
       readonly name: string;
-      readonly actions: readonly RepositoryAction[];
+      readonly actions: readonly Action[];
     }
   | { readonly type: 'registry'; readonly name: 'catalog'; readonly actions: readonly ['*'] };
 
 /** What was asked for and not granted; a push with the token is refused with the reason. */
 export interface Refusal {
   readonly name: string;
-  readonly action: RepositoryAction;
+  readonly action: Action;
   /** A sentence for the bearer. */
   readonly reason: string;
 }
@@ -30,7 +28,7 @@ export interface RegistryTokenContent {
   readonly principal: Principal;
   readonly kind: BearerKind;
   /** By the repository's name. */
-  readonly access: ReadonlyMap<string, ReadonlySet<RepositoryAction>>;
+  readonly access: ReadonlyMap<string, ReadonlySet<Action>>;
   readonly mayReadCatalog: boolean;
   /** Reasons by `name action`. */
   readonly refused: ReadonlyMap<string, string>;
@@ -38,11 +36,13 @@ export interface RegistryTokenContent {
   readonly expires: number;
 }
 
+const ACTION = z.enum(['pull', 'push', 'push-with-source']);
+
 const GRANT: z.ZodType<Grant> = z.union([
   z.object({
     type: z.literal('repository'),
     name: z.string(),
-    actions: z.array(z.enum(['pull', 'push'])),
+    actions: z.array(ACTION),
   }),
   z.object({
     type: z.literal('registry'),
@@ -59,9 +59,7 @@ const CLAIMS = z.object({
   issuer: z.string().optional(),
   claims: z.record(z.string(), z.string()).optional(),
   access: z.array(GRANT),
-  refused: z.array(
-    z.object({ name: z.string(), action: z.enum(['pull', 'push']), reason: z.string() }),
-  ),
+  refused: z.array(z.object({ name: z.string(), action: ACTION, reason: z.string() })),
   exp: z.number(),
 });
 

@@ -47,6 +47,7 @@ export class Gate {
     try {
       return await access.authenticate(credential, () => proxies.clientOf(exchange).address);
     } catch (error) {
+      if (!(error instanceof OciError)) throw error;
       throw this.#withChallenge(error, exchange, undefined, 'invalid_token');
     }
   }
@@ -99,12 +100,12 @@ export class Gate {
   }
 
   #withChallenge(
-    error: unknown,
+    error: OciError,
     exchange: Exchange,
     scope: string | undefined,
     problem: 'invalid_token' | 'insufficient_scope' | undefined,
-  ): unknown {
-    if (!(error instanceof OciError) || error.code !== 'UNAUTHORIZED') return error;
+  ): OciError {
+    if (error.code !== 'UNAUTHORIZED') return error;
     const { challenger } = this.#parts;
     const { message, cause } = error;
     const headers = { 'WWW-Authenticate': challenger.challenge(exchange, scope, problem) };

@@ -1,6 +1,5 @@
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
-import { imageOf, OCI_MANIFEST, pushBlob, pushManifest, randomSample } from './sample-content.ts';
 import {
   makeStorage,
   type RegistryOptions,
