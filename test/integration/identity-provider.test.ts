@@ -72,6 +72,12 @@ describe('tokeninfo and introspection', () => {
     expect(json).toHaveProperty('realm', 'employees');
   });
 
+  test('take tokens of a form for those of a person', async () => {
+    provider.recognise(/^crowd-\d+$/, 'jdoe');
+    expect((await client.tokeninfo('crowd-17')).json).toHaveProperty('uid', 'jdoe');
+    expect((await client.tokeninfo('crowd-x')).status).toBe(400);
+  });
+
   test('introspection is for clients alone', async () => {
     const token = provider.issueToken('jdoe');
     const { status } = await client.post('/oauth2/introspect', 'pierone', 'wrong', { token });
@@ -168,6 +174,17 @@ describe('JWTs', () => {
     await expect(verify(before)).rejects.toThrow();
     await verify(await provider.mintJwt({ sub: 'jdoe' }));
   });
+});
+
+test('requests are counted by endpoint, and the last ones are kept', async () => {
+  await client.tokeninfo('first');
+  await client.introspect('second');
+  await client.tokeninfo('third');
+  expect([provider.count('tokeninfo'), provider.count()]).toEqual([2, 3]);
+  const [, last] = provider.requests('tokeninfo');
+  expect(last?.target).toBe('/oauth2/tokeninfo?access_token=third');
+  provider.clear();
+  expect([provider.count('tokeninfo'), provider.requests()]).toEqual([0, []]);
 });
 
 describe('tokens are granted', () => {

@@ -30,21 +30,17 @@ export const TOKEN_LIFETIME_SECONDS = 3600;
 /** Tokens that say nothing by themselves: whoever wants to know asks the provider. */
 export class OpaqueTokens {
   readonly #tokens = new Map<string, OpaqueToken>();
+  readonly #forms: { readonly form: RegExp; readonly principal: Principal }[] = [];
 
   issue(principal: Principal, options: TokenOptions = {}): OpaqueToken {
-    const { token = drawToken(), claims = {}, audience } = options;
-    const issuedAt = Math.floor(Date.now() / 1000);
-    const issued = {
-      token,
-      principal,
-      scopes: options.scopes ?? principal.scopes,
-      audience,
-      claims,
-      issuedAt,
-      expiresAt: issuedAt + (options.lifetimeSeconds ?? TOKEN_LIFETIME_SECONDS),
-    };
-    this.#tokens.set(token, issued);
+    const issued = describe(principal, options.token ?? drawToken(), options);
+    this.#tokens.set(issued.token, issued);
     return issued;
+  }
+
+  /** Any token of this form is the principal's: millions of them need no memory. */
+  recognise(form: RegExp, principal: Principal): void {
+    this.#forms.push({ form, principal });
   }
 
   /** Nobody knows it from now on. */
@@ -54,9 +50,27 @@ export class OpaqueTokens {
 
   /** None for one that is unknown, revoked or expired. */
   find(token: string): OpaqueToken | undefined {
-    const found = this.#tokens.get(token);
+    const found = this.#tokens.get(token) ?? this.#findByForm(token);
     return found && found.expiresAt * 1000 > Date.now() ? found : undefined;
   }
+
+  #findByForm(token: string): OpaqueToken | undefined {
+    const owner = this.#forms.find(({ form }) => form.test(token))?.principal;
+    return owner && describe(owner, token, {});
+  }
+}
+
+function describe(principal: Principal, token: string, options: TokenOptions): OpaqueToken {
+  const issuedAt = Math.floor(Date.now() / 1000);
+  return {
+    token,
+    principal,
+    scopes: options.scopes ?? principal.scopes,
+    audience: options.audience,
+    claims: options.claims ?? {},
+    issuedAt,
+    expiresAt: issuedAt + (options.lifetimeSeconds ?? TOKEN_LIFETIME_SECONDS),
+  };
 }
 
 /** All that RFC 6750 allows. */

@@ -34,6 +34,8 @@ export interface PlannedProviderFault {
   end(): void;
 }
 
+/** A test with a million requests keeps its memory. */
+const KEPT_REQUESTS = 1000;
 /** Longer bodies are none of the registry's. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -65,7 +67,9 @@ export class IdentityProvider {
   readonly #state: ProviderState;
   readonly #server: Server;
   readonly #faults = new Set<{ take(endpoint: ProviderEndpoint): ProviderFault | undefined }>();
+  /** The last ones. */
   readonly #requests: ProviderRequest[] = [];
+  readonly #counts = new Map<ProviderEndpoint, number>();
 
   constructor(state: ProviderState) {
     this.#state = state;
@@ -115,6 +119,11 @@ export class IdentityProvider {
   issueToken(uid: string, options: TokenOptions = {}): string {
     const { people, tokens } = this.#state;
     return tokens.issue(people.principal(uid), options).token;
+  }
+
+  /** Any token of this form is theirs, for tests with more tokens than should be kept. */
+  recognise(form: RegExp, uid: string): void {
+    this.#state.tokens.recognise(form, this.#state.people.principal(uid));
   }
 
   /** @throws Error for a token that isn't there */
@@ -175,19 +184,21 @@ export class IdentityProvider {
     this.#faults.clear();
   }
 
-  /** In the order in which they came, also those that were never answered. */
+  /** The last thousand, in the order in which they came; also those that were never answered. */
   requests(endpoint?: ProviderEndpoint): readonly ProviderRequest[] {
     return this.#requests.filter((one) => endpoint === undefined || one.endpoint === endpoint);
   }
 
-  /** How many requests came. */
+  /** How many requests came, of one endpoint or in all. */
   count(endpoint?: ProviderEndpoint): number {
-    return this.requests(endpoint).length;
+    if (endpoint !== undefined) return this.#counts.get(endpoint) ?? 0;
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /** Forgets the requests so far. */
   clear(): void {
     this.#requests.splice(0);
+    this.#counts.clear();
   }
 
   /** It is gone: connections break, and new ones are refused. */
@@ -214,8 +225,14 @@ export class IdentityProvider {
     const { method = '', url: target = '/', headers } = incoming;
     const endpoint = endpointOf(target);
     const request = { endpoint, method, target, headers, body: await readBody(incoming) };
-    this.#requests.push(request);
+    this.#note(request);
     await respond(response, this.#takeFault(endpoint), () => answerOf(request, this.#state));
+  }
+
+  #note(request: ProviderRequest): void {
+    this.#counts.set(request.endpoint, this.count(request.endpoint) + 1);
+    this.#requests.push(request);
+    if (this.#requests.length > KEPT_REQUESTS) this.#requests.shift();
   }
 
   #takeFault(endpoint: ProviderEndpoint): ProviderFault | undefined {
