@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { findFreePorts } from '../support/free-ports.ts';
@@ -6,12 +7,14 @@ import { JsonValue } from '../support/json.ts';
 import { execute, startInBackground } from '../support/process-runner.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const COMMAND = fileURLToPath(new URL('../../scripts/identity-provider.ts', import.meta.url));
-const ARGUMENTS = ['--import', 'tsx', COMMAND];
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ARGUMENTS = ['--import', 'tsx', join(ROOT, 'scripts/identity-provider.ts')];
 
-test('npm run identity-provider prints settings, and tokens that are valid', async () => {
+test('npm run identity-provider prints valid tokens, and SIGTERM leaves nothing behind', async () => {
   const [port = 0] = await findFreePorts(1);
-  const command = startInBackground(process.execPath, [...ARGUMENTS, '--port', String(port)]);
+  const script = ['run', 'identity-provider', '--', '--port', String(port)];
+  const command = startInBackground('npm', script, { cwd: ROOT });
+  const client = new HttpClient(`http://127.0.0.1:${port}`);
   try {
     await waitUntil('the tokens', () => command.screen().includes('Ctrl-C ends'));
     const settings = new Map(
@@ -26,7 +29,6 @@ test('npm run identity-provider prints settings, and tokens that are valid', asy
     const tokens = [...command.screen().matchAll(/^ {2}(\w+) +([0-9a-f]{32}) {2}/gm)];
     expect(tokens.length).toBeGreaterThan(4);
     const { pathname } = new URL(settings.get('HTTP_TOKENINFO_URL') ?? '');
-    const client = new HttpClient(`http://127.0.0.1:${port}`);
     for (const [, uid, token] of tokens) {
       const { body } = await client.send('GET', `${pathname}?access_token=${token}`);
       expect(JsonValue.parse(body.toString()).at('uid').text).toBe(uid);
@@ -34,6 +36,7 @@ test('npm run identity-provider prints settings, and tokens that are valid', asy
   } finally {
     await command.end();
   }
+  await expect(client.send('GET', '/')).rejects.toThrow('ECONNREFUSED');
 });
 
 test.each([
