@@ -65,6 +65,7 @@ export class TeamsFile implements TeamSource {
   async #look(): Promise<void> {
     try {
       const text = await readBounded(this.#file);
+      if (this.#isClosed) return;
       if (text !== this.#text) this.#replace(text);
       else if (this.#complaint !== '') this.#logUse();
       this.#complaint = '';

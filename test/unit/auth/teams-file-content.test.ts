@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parseTeams, principalKey } from '../../../src/auth/teams-file-content.ts';
 import type { Principal } from '../../../src/oci/principal.ts';
@@ -110,4 +111,12 @@ describe('what is refused, and why', () => {
       expect(() => parseTeams(FILE, text)).toThrow('no JSON');
     }
   });
+});
+
+test('the example of the documentation is right', async () => {
+  const page = await readFile(new URL('../../../docs/teams.md', import.meta.url), 'utf8');
+  const examples = [...page.matchAll(/^```json\n(.*?)^```/gms)].map(([, text = '']) => text);
+  const file = examples.find((text) => text.includes('"teams"')) ?? '';
+  const teams = parseTeams(FILE, file);
+  expect(teams.get(principalKey({ uid: 'alice' }))).toEqual(new Set(['acme', 'shop']));
 });
