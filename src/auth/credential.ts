@@ -29,7 +29,11 @@ export function readCredential(header: string | undefined): Credential {
 function readBasic(encoded: string): Credential {
   const text = Buffer.from(encoded, 'base64').toString();
   const colon = text.indexOf(':');
-  const [user, password] = [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
+  return readPassword(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1));
+}
+
+/** Reads a user name and a password, as Basic has them, and the form of /token. */
+export function readPassword(user: string, password: string): Credential {
   if (user === 'oauth2') return tokenOf(password);
   if (user !== 'instance-identity-document') {
     return unusable(`this user name isn't known: ${HOW}`);

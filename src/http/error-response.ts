@@ -18,11 +18,12 @@ export function sendError(
 }
 
 /**
- * The body is the distribution spec's: `{"errors": [{code, message, detail}]}`.
+ * The body is the distribution spec's: `{"errors": [{code, message, detail}]}`; beside it what RFC 6749, section 5.2,
+ * asks for, where the error has a name there.
  * @param requestId undefined: it never became a request
  */
 export function errorAnswer(error: OciError, requestId?: string): Answer {
-  const { code, message, detail } = error;
+  const { code, message, detail, oauthError } = error;
   return {
     status: error.status,
     headers: {
@@ -34,6 +35,7 @@ export function errorAnswer(error: OciError, requestId?: string): Answer {
       ...error.headers,
     },
     body: JSON.stringify({
+      ...(oauthError === undefined ? {} : { error: oauthError, error_description: message }),
       errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }],
     }),
   };

@@ -52,6 +52,8 @@ export interface OciErrorOptions {
   readonly status?: number;
   /** Headers that the answer needs (Allow, Range, Retry-After …). */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The error's name in RFC 6749, section 5.2, where OAuth clients read the answer too. */
+  readonly oauthError?: string;
   readonly cause?: unknown;
 }
 
@@ -61,6 +63,7 @@ export class OciError extends Error {
   readonly status: number;
   readonly detail: unknown;
   readonly headers: Readonly<Record<string, string>>;
+  readonly oauthError: string | undefined;
 
   constructor(code: ErrorCode, options: OciErrorOptions = {}) {
     super(options.message ?? ERROR_CODES[code].message, { cause: options.cause });
@@ -69,5 +72,6 @@ export class OciError extends Error {
     this.status = options.status ?? ERROR_CODES[code].status;
     this.detail = options.detail;
     this.headers = options.headers ?? {};
+    this.oauthError = options.oauthError;
   }
 }
