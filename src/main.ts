@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { IssuerError } from './auth/issuers-file.ts';
+import { TeamsFileError } from './auth/teams-file-content.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, terminalDestination } from './log.ts';
@@ -11,11 +13,13 @@ import { welcome } from './welcome.ts';
 /** Errors that an operator can do something about: their sentence is enough. */
 const OPERATOR_ERRORS = [
   ConfigError,
+  IssuerError,
   ListenError,
   MetadataUnavailable,
   StartError,
   StoreFull,
   StoreUnavailable,
+  TeamsFileError,
 ];
 
 /** The AWS SDK prints it in every thread. Its version is fixed here; which Node.js it needs is our matter. */

@@ -55,6 +55,7 @@ export async function openAccess(
     teams,
     registryTokens: tokens,
     limiter: new LoginLimiter(),
+    refusals: metadata.refusals,
   });
   return {
     access,

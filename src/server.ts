@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Handler, Transport } from './http/exchange.ts';
+import { Gate } from './http/gate.ts';
 import { listenManagement, type Management } from './http/management.ts';
 import { openTransport } from './http/open-transport.ts';
 import { Proxies } from './http/proxies.ts';
@@ -16,6 +17,7 @@ import { migrate } from './meta/pg/migrate.ts';
 import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
+import { openAccess } from './open-access.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -116,7 +118,13 @@ async function start(
   closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
+  const { access, tokens } = await openAccessControl(config, metadata, registryId, log, closers);
+  const { externalUrl } = config.http;
+  const challenge = { kind: config.access.challenge, service: serviceOf(config), externalUrl };
   const handler = registryHandler({
+    gate: new Gate({ access, challenge, proxies }),
+    access,
+    tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     blobs: new Blobs(metadata, store),
     manifests: new Manifests(metadata, log),
@@ -132,6 +140,24 @@ async function start(
     description: [database.description, `Layers are kept in the ${describeStore(location)}.`],
     close: () => closers.close(log),
   };
+}
+
+async function openAccessControl(
+  config: Config,
+  metadata: MetadataStore,
+  registryId: string,
+  log: Log,
+  closers: Closers,
+) {
+  const context = { metadata, registryId, service: serviceOf(config), log };
+  const opened = await openAccess(config.access, context);
+  closers.add(() => opened.close());
+  return opened;
+}
+
+/** What registry tokens are made for: all instances of a registry have the same external URL, or none. */
+function serviceOf({ http: { externalUrl } }: Config): string {
+  return externalUrl === undefined ? 'pierone' : new URL(externalUrl).host;
 }
 
 async function openHttp(

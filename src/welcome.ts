@@ -8,14 +8,27 @@ export function welcome(server: Server, config: Config): string {
   return `
 Pier One listens on ${server.url}${url === server.url ? '' : `, and is reached by ${url}`}.
 ${server.description.join('\n')}
-Nothing is protected: everyone who reaches ${config.http.host} may pull and push.
+${protection(config)}
 
 Push a first image:
-  docker pull hello-world
+${
+  config.access.isSecured
+    ? `  docker login -u oauth2 ${host}   (the password is an OAuth 2 token)
+`
+    : ''
+}  docker pull hello-world
   docker tag hello-world ${host}/acme/hello:1.0
   docker push ${host}/acme/hello:1.0
 Docker Desktop runs its daemon in a machine of its own, where ${host} is something else: start with
 HTTP_HOST=0.0.0.0 HTTP_ALLOW_UNPROTECTED=true, add "host.docker.internal:${new URL(server.url).port}" to its
 insecure registries, and write that name instead of ${host}.
 `;
+}
+
+function protection({ access, http }: Config): string {
+  if (!access.isSecured) {
+    return `Nothing is protected: everyone who reaches ${http.host} may pull and push.`;
+  }
+  const pulls = access.allowsPublicRead ? 'Everyone may pull' : 'Who has a valid token may pull';
+  return `${pulls}; to push, one has to be in the repository's team, or a service that may.`;
 }

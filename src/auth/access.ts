@@ -1,8 +1,10 @@
+import type { DeniedPush, RefusalRecords } from '../meta/metadata-store.ts';
 import { OciError } from '../oci/error.ts';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
+import { type RepositoryName, teamOf } from '../oci/repository-name.ts';
+import { toAccessError } from './access-error.ts';
 import type { Credential } from './credential.ts';
-import { type Identity, IdentityUnavailable, InvalidCredential } from './identity.ts';
+import { type Identity, InvalidCredential } from './identity.ts';
 import type { LoginLimiter } from './login-limiter.ts';
 import {
   type Action,
@@ -14,8 +16,6 @@ import {
 } from './policy.ts';
 import type { RegistryTokens } from './registry-token.ts';
 import type { RegistryTokenContent } from './token-claims.ts';
-
-const RETRY = { 'Retry-After': '5' };
 
 /** Says whom a credential stands for, and remembers it for a while. */
 export interface CredentialCheck {
@@ -36,6 +36,7 @@ export interface AccessParts {
   };
   readonly registryTokens: RegistryTokens;
   readonly limiter: LoginLimiter;
+  readonly refusals: RefusalRecords;
 }
 
 /** Who makes a request. */
@@ -99,8 +100,13 @@ export class Access {
     const teamsOfCaller = asksTeams
       ? await teams.teamsOf(identity, caller.token).catch(rethrow)
       : new Set<string>();
-    const team = repository.slice(0, repository.indexOf('/'));
+    const team = teamOf(repository);
     return decide({ action, team, identity, teams: teamsOfCaller }, settings);
+  }
+
+  /** Writes a refused push to the audit trail. @throws MetadataUnavailable: then it isn't refused, but fails */
+  recordRefusal(push: DeniedPush): Promise<void> {
+    return this.#parts.refusals.add(push);
   }
 
   /** What concerns no repository: lists of them, the audit trail. */
@@ -167,7 +173,10 @@ function decideByToken(
   const reason = isOnlySourceMissing
     ? `X-SCM-Source is for services whose token has the scope ${WRITE_ALL_TRUSTED}: push without the header`
     : granted.refused.get(`${repository} ${action === 'pull' ? 'pull' : 'push'}`);
-  if (reason !== undefined) return { isAllowed: false, code: 'DENIED', reason };
+  // Who is known is told why not; who isn't may log in.
+  if (reason !== undefined && granted.kind !== 'anonymous') {
+    return { isAllowed: false, code: 'DENIED', reason };
+  }
   return {
     isAllowed: false,
     code: 'UNAUTHORIZED',
@@ -183,20 +192,6 @@ function tooManyLogins(waitMs: number): OciError {
   });
 }
 
-/** What went wrong with a credential, as a client is told it. */
 function rethrow(error: unknown): never {
-  if (error instanceof InvalidCredential) {
-    throw new OciError(error.kind === 'invalid' ? 'UNAUTHORIZED' : 'DENIED', {
-      message: error.message,
-      cause: error,
-    });
-  }
-  if (error instanceof IdentityUnavailable) {
-    throw new OciError('UNAVAILABLE', {
-      message: 'who you are can not be checked now: try again',
-      cause: error,
-      headers: RETRY,
-    });
-  }
-  throw error;
+  throw toAccessError(error);
 }

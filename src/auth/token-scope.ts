@@ -1,10 +1,10 @@
 import { parseRepositoryName, type RepositoryName } from '../oci/repository-name.ts';
-import type { RepositoryAction } from './token-claims.ts';
+import type { Action } from './policy.ts';
 
 /** What a client wants a token for. */
 export interface TokenScopes {
   /** Those to be pushed to first. */
-  readonly repositories: ReadonlyMap<RepositoryName, ReadonlySet<RepositoryAction>>;
+  readonly repositories: ReadonlyMap<RepositoryName, ReadonlySet<Action>>;
   readonly wantsCatalog: boolean;
   /** True when nothing was asked for at all, as docker login does. */
   readonly isEmpty: boolean;
@@ -13,7 +13,7 @@ export interface TokenScopes {
 /** More aren't looked at: a push that mounts blobs asks for a few. */
 export const MAX_SCOPED_REPOSITORIES = 20;
 
-const ACTIONS: Readonly<Record<string, readonly RepositoryAction[]>> = {
+const ACTIONS: Readonly<Record<string, readonly Action[]>> = {
   pull: ['pull'],
   push: ['push'],
   // What clients ask for that want to delete.
@@ -26,7 +26,7 @@ const ACTIONS: Readonly<Record<string, readonly RepositoryAction[]>> = {
  */
 export function readScopes(values: readonly string[]): TokenScopes {
   const scopes = values.flatMap((value) => value.split(' ')).filter((scope) => scope !== '');
-  const repositories = new Map<RepositoryName, Set<RepositoryAction>>();
+  const repositories = new Map<RepositoryName, Set<Action>>();
   for (const scope of scopes) addRepository(repositories, scope);
   const pushesFirst = [...repositories].toSorted(
     ([, one], [, other]) => Number(other.has('push')) - Number(one.has('push')),
@@ -38,10 +38,7 @@ export function readScopes(values: readonly string[]): TokenScopes {
   };
 }
 
-function addRepository(
-  repositories: Map<RepositoryName, Set<RepositoryAction>>,
-  scope: string,
-): void {
+function addRepository(repositories: Map<RepositoryName, Set<Action>>, scope: string): void {
   const [, text = '', actions = ''] =
     /^repository(?:\([a-z0-9]+\))?:(.+):([^:]*)$/.exec(scope) ?? [];
   const name = parseRepositoryName(text);
@@ -51,6 +48,6 @@ function addRepository(
   repositories.set(name, new Set([...(repositories.get(name) ?? []), ...wanted]));
 }
 
-function knownActions(action: string): readonly RepositoryAction[] {
+function knownActions(action: string): readonly Action[] {
   return Object.hasOwn(ACTIONS, action) ? (ACTIONS[action] ?? []) : [];
 }

@@ -1,4 +1,4 @@
-import type { RepositoryAction } from '../auth/token-claims.ts';
+import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 
 /** How clients are asked to log in. */
@@ -9,7 +9,7 @@ export type ChallengeForm =
 
 /** What a token must allow for the request; undefined: any will do. */
 export type WantedScope =
-  | { readonly repository: RepositoryName; readonly actions: readonly RepositoryAction[] }
+  | { readonly repository: RepositoryName; readonly actions: readonly ('pull' | 'push')[] }
   | 'catalog'
   | undefined;
 
@@ -41,6 +41,17 @@ export function challengeOf(
     value === undefined ? [] : [`${name}="${quotable(value)}"`],
   );
   return `Bearer ${written.join(',')}`;
+}
+
+/** Every 401 says how to log in; other errors are given back as they are. */
+export function withChallenge(error: unknown, challenge: string): unknown {
+  if (!(error instanceof OciError) || error.code !== 'UNAUTHORIZED') return error;
+  const { message, cause } = error;
+  return new OciError('UNAUTHORIZED', {
+    message,
+    cause,
+    headers: { 'WWW-Authenticate': challenge },
+  });
 }
 
 /**

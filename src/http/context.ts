@@ -1,4 +1,5 @@
-import type { Caller } from '../auth/access.ts';
+import type { Access, Caller } from '../auth/access.ts';
+import type { RegistryTokens } from '../auth/registry-token.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Blobs } from '../registry/blobs.ts';
@@ -14,6 +15,9 @@ export interface RegistryParts {
   readonly blobs: Blobs;
   readonly manifests: Manifests;
   readonly gate: Gate;
+  readonly access: Access;
+  /** Registry tokens. */
+  readonly tokens: RegistryTokens;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly proxies: Proxies;

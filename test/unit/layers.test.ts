@@ -12,6 +12,7 @@ const FOR_ALL = ['log.ts', 'metrics.ts'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'main.ts':    'everything',
   'server.ts':  'everything',
+  'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
   'config-access.ts': ['settings.ts'],

@@ -1,10 +1,11 @@
+import type { Access } from '../../auth/access.ts';
+import { toAccessError } from '../../auth/access-error.ts';
 import { type Credential, readCredential, readPassword } from '../../auth/credential.ts';
 import type { IssuedToken, RegistryTokens } from '../../auth/registry-token.ts';
-import { decideScopes, type TokenAccess } from '../../auth/token-endpoint.ts';
+import { decideScopes } from '../../auth/token-endpoint.ts';
 import { readScopes } from '../../auth/token-scope.ts';
 import { OciError } from '../../oci/error.ts';
-import { logIn, toAccessError } from '../access-error.ts';
-import { challengeOf } from '../challenge.ts';
+import { challengeOf, withChallenge } from '../challenge.ts';
 import type { Answer, Exchange } from '../exchange.ts';
 import type { Proxies } from '../proxies.ts';
 
@@ -15,7 +16,7 @@ const CHALLENGE = challengeOf({ kind: 'basic' });
 const HOW = 'log in with the user oauth2 and a token as password (docker login -u oauth2)';
 
 export interface TokenParts {
-  readonly access: TokenAccess;
+  readonly access: Access;
   readonly tokens: RegistryTokens;
   readonly proxies: Proxies;
 }
@@ -37,7 +38,7 @@ export async function handleToken(exchange: Exchange, parts: TokenParts): Promis
   try {
     exchange.send(toAnswer(await issue(request, parts, exchange)));
   } catch (error) {
-    throw toAccessError(error, CHALLENGE);
+    throw withChallenge(toAccessError(error), CHALLENGE);
   }
 }
 
@@ -47,15 +48,18 @@ async function issue(
   exchange: Exchange,
 ): Promise<IssuedToken> {
   if (credential.kind === 'token' && tokens.recognizes(credential.token)) {
-    throw logIn(`a registry token cannot be exchanged for another one: ${HOW}`, CHALLENGE);
+    throw new OciError('UNAUTHORIZED', {
+      message: `a registry token can not be exchanged for another one: ${HOW}`,
+    });
   }
-  const caller = await access.authenticate(credential, proxies.clientOf(exchange).address);
+  const caller = await access.authenticate(credential, () => proxies.clientOf(exchange).address);
   const scopes = readScopes(values);
-  if (caller.identity === 'anonymous' && scopes.isEmpty) {
-    throw logIn(`there is no credential: ${HOW}`, CHALLENGE);
+  const { isSecured, allowsPublicRead } = access.settings;
+  if (isSecured && !caller.identity && (scopes.isEmpty || !allowsPublicRead)) {
+    throw new OciError('UNAUTHORIZED', { message: `there is no credential: ${HOW}` });
   }
   const { granted, refused } = await decideScopes(access, caller, scopes);
-  return tokens.issue(caller.identity, granted, refused);
+  return tokens.issue(caller.identity ?? 'anonymous', granted, refused);
 }
 
 function toAnswer({ token, expiresInSeconds, issuedAt }: IssuedToken): Answer {
