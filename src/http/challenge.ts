@@ -16,7 +16,7 @@ export type WantedScope =
 /** What is wrong with the token that was given (RFC 6750, section 3.1). */
 export interface TokenProblem {
   readonly error: 'invalid_token' | 'insufficient_scope';
-  /** A sentence; docker shows it. */
+  /** A sentence. docker shows it and not the one in the body; without it, only that access is denied. */
   readonly description?: string | undefined;
 }
 
