@@ -41,6 +41,7 @@ export interface SharedTokenKeysOptions {
   readonly log: Log;
   /** A clock that is never set, in ms. */
   readonly elapsedMs?: () => number;
+  readonly reloadMs?: number;
 }
 
 /** Keys kept in PostgreSQL, made and rotated by whichever instance finds that it is time. */
@@ -48,24 +49,26 @@ export class SharedTokenKeys implements TokenKeys {
   readonly #records: TokenKeyRecords;
   readonly #log: Log;
   readonly #elapsedMs: () => number;
+  readonly #reloadMs: number;
   #loaded: Loaded | undefined;
   #loading: Promise<Loaded> | undefined;
   #failure: { readonly error: unknown; readonly atMs: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ records, log, elapsedMs = () => performance.now() }: SharedTokenKeysOptions) {
-    this.#records = records;
-    this.#log = log;
-    this.#elapsedMs = elapsedMs;
+  constructor(options: SharedTokenKeysOptions) {
+    this.#records = options.records;
+    this.#log = options.log;
+    this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
+    this.#reloadMs = options.reloadMs ?? RELOAD_MS;
   }
 
-  /** Reads the keys each minute from now on. */
+  /** Reads the keys each minute from now on; without it no key is ever rotated. */
   start(): void {
     this.#timer ??= setInterval(() => {
       this.#reload().catch((error: unknown) => {
         this.#log.warn({ err: error }, 'the keys of registry tokens could not be read');
       });
-    }, RELOAD_MS).unref();
+    }, this.#reloadMs).unref();
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Identity, IdentityUnavailable, InvalidCredential } from '../../src/auth/identity.ts';
 import { RegistryTokens } from '../../src/auth/registry-token.ts';
@@ -8,6 +9,7 @@ import { migrate } from '../../src/meta/pg/migrate.ts';
 import { openPgMetadataStore } from '../../src/meta/pg/pg-metadata-store.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { createDatabase, sql } from '../support/test-registry.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 /*
  * The keys of registry tokens in PostgreSQL, as several instances use them. Time passes for the database when `age`
@@ -44,7 +46,7 @@ class Instance {
   /** Times that it has read the keys. */
   reads = 0;
 
-  constructor() {
+  constructor(reloadMs = HOUR_MS) {
     const store = openPgMetadataStore({
       url: databaseUrl,
       maxConnections: 5,
@@ -64,6 +66,7 @@ class Instance {
       records: counting,
       log: createLog('silent'),
       elapsedMs: () => this.elapsedMs,
+      reloadMs,
     });
     this.tokens = new RegistryTokens({ keys: this.keys, registryId: 'r', service: 's' });
   }
@@ -205,13 +208,25 @@ test('ids that nobody knows make an instance read once a second', async () => {
   expect(instance.reads).toBe(before + 2);
 });
 
+test('an instance reads the keys by itself, and makes the new one when it is time', async () => {
+  const instance = new Instance(20);
+  await instance.signingId();
+  await age(24 * HOUR_MS);
+  instance.keys.start();
+  await waitUntil('a second key', async () => (await keyIds()).length === 2);
+  await instance.keys.close();
+});
+
 test('a closed instance reads no more by itself, and may be closed again', async () => {
-  const instance = new Instance();
+  const instance = new Instance(20);
   instance.keys.start();
   const signing = instance.signingId();
   await instance.keys.close();
   await instance.keys.close();
   expect(await signing).toBe((await keyIds())[0]);
+  const { reads } = instance;
+  await delay(100);
+  expect(instance.reads).toBe(reads);
 });
 
 describe('without database', () => {
