@@ -4,7 +4,13 @@ import type { Action, Decision } from '../auth/policy.ts';
 import { OciError } from '../oci/error.ts';
 import { parseTag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import { challengeOf, tokenRealm, type WantedScope, withChallenge } from './challenge.ts';
+import {
+  challengeOf,
+  type TokenProblem,
+  tokenRealm,
+  type WantedScope,
+  withChallenge,
+} from './challenge.ts';
 import type { Exchange } from './exchange.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -51,7 +57,11 @@ export class Gate {
     try {
       return await access.authenticate(credential, () => proxies.clientOf(exchange).address);
     } catch (error) {
-      throw withChallenge(error, this.#challenge(exchange, undefined, 'invalid_token'));
+      const problem = {
+        error: 'invalid_token',
+        description: error instanceof Error ? error.message : undefined,
+      } as const;
+      throw withChallenge(error, this.#challenge(exchange, undefined, problem));
     }
   }
 
@@ -98,18 +108,17 @@ export class Gate {
     scope: WantedScope,
   ): unknown {
     const { code, reason: message } = decision;
-    const problem = caller.granted && 'insufficient_scope';
+    const problem = caller.granted && {
+      error: 'insufficient_scope' as const,
+      description: message,
+    };
     return withChallenge(
       new OciError(code, { message }),
       this.#challenge(exchange, scope, problem),
     );
   }
 
-  #challenge(
-    exchange: Exchange,
-    scope: WantedScope,
-    problem?: 'invalid_token' | 'insufficient_scope',
-  ): string {
+  #challenge(exchange: Exchange, scope: WantedScope, problem?: TokenProblem): string {
     const { challenge, proxies } = this.#parts;
     const { kind, service, externalUrl } = challenge;
     const realmUrl =
@@ -118,6 +127,6 @@ export class Gate {
       realmUrl === undefined
         ? ({ kind: 'basic' } as const)
         : ({ kind: 'bearer', realmUrl, service } as const);
-    return challengeOf(form, scope, problem && { error: problem });
+    return challengeOf(form, scope, problem);
   }
 }
