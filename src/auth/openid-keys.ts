@@ -117,8 +117,10 @@ export class IssuerKeys {
     if (found.data.issuer !== issuer) {
       throw this.#unusable('its discovery document names another issuer');
     }
+    const keysUrl = keysUrlOf(issuer, found.data.jwks_uri);
+    if (!keysUrl) throw this.#unusable('the jwks_uri of its discovery document is no https URL');
     const left = Math.max(1, Math.round(timeoutMs - (performance.now() - started)));
-    const keys = keySetSchema.safeParse(await this.#get(this.#keysUrl(found.data.jwks_uri), left));
+    const keys = keySetSchema.safeParse(await this.#get(keysUrl, left));
     if (!keys.success) throw this.#unusable('its answer to jwks_uri is no key set');
     const usable = keys.data.keys.filter((key): key is JWK & { kty: string } => key.kty !== 'oct');
     if (usable.length === 0) throw this.#unusable('its key set has no public key');
@@ -131,14 +133,6 @@ export class IssuerKeys {
     } catch {
       throw this.#unusable('its answer to jwks_uri is no key set');
     }
-  }
-
-  #keysUrl(text: string): URL {
-    const isSafe = text.startsWith('https://') || this.#options.issuer.startsWith('http://');
-    if (!isSafe || !/^https?:\/\//.test(text) || !URL.canParse(text)) {
-      throw this.#unusable('the jwks_uri of its discovery document is no https URL');
-    }
-    return new URL(text);
   }
 
   async #get(url: URL, timeoutMs: number): Promise<unknown> {
@@ -154,4 +148,12 @@ export class IssuerKeys {
   #unusable(problem: string): IdentityUnavailable {
     return new IdentityUnavailable(this.#options.setting, problem);
   }
+}
+
+/** @returns undefined where someone on the way could put in keys of his own, though the issuer is safe from that */
+export function keysUrlOf(issuer: string, text: string): URL | undefined {
+  const schemes = issuer.startsWith('http:') ? ['http:', 'https:'] : ['https:'];
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return schemes.includes(url.protocol) ? url : undefined;
 }

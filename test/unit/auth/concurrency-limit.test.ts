@@ -17,7 +17,7 @@ beforeEach(() => {
 function run(number: number): Promise<number> {
   return limit.run(async () => {
     started.push(number);
-    await new Promise<void>((end) => ends.set(number, end));
+    await new Promise<void>((resolve) => ends.set(number, resolve));
     return number;
   });
 }
