@@ -20,11 +20,13 @@ beforeEach(async () => {
   now = Date.now();
   provider = await startIdentityProvider();
   verifier = new OpenIdVerifier(
-    openIdIssuerSchema.parse({
-      issuer: provider.issuer,
-      audience: 'pierone',
-      conditions: { repository_owner: 'acme' },
-    }),
+    [
+      openIdIssuerSchema.parse({
+        issuer: provider.issuer,
+        audience: 'pierone',
+        conditions: { repository_owner: 'acme' },
+      }),
+    ],
     { setting: 'HTTP_OIDC_ISSUER', timeoutMs: TIMEOUT_MS, now: () => now },
   );
 });

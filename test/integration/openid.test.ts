@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { InvalidCredential } from '../../src/auth/identity.ts';
-import { OpenIdVerifier } from '../../src/auth/openid.ts';
+import { type OpenIdVerifier, openIdVerifiers } from '../../src/auth/openid.ts';
 import { openIdIssuerSchema } from '../../src/auth/openid-issuer.ts';
 import { TokenCheck } from '../../src/auth/token-check.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts';
@@ -11,6 +11,7 @@ import {
   kubernetesClaims,
 } from '../support/identity-provider-claims.ts';
 import type { JwtOptions } from '../support/identity-provider-keys.ts';
+import { present } from '../support/vocabulary.ts';
 
 const SKEW_SECONDS = 30;
 
@@ -29,19 +30,18 @@ beforeEach(() => {
   provider.clear();
 });
 
-function verifierFor(options: object = {}): OpenIdVerifier {
-  const entry = {
+function verifierFor(...entries: object[]): OpenIdVerifier {
+  const usual = {
     issuer: provider.issuer,
     audience: 'pierone',
     conditions: { repository_owner: 'acme', ref: 'refs/heads/*' },
     realm: 'services',
     clockSkewSeconds: SKEW_SECONDS,
-    ...options,
   };
-  return new OpenIdVerifier(openIdIssuerSchema.parse(entry), {
-    setting: 'HTTP_OIDC_ISSUER',
-    now: () => now,
-  });
+  const given = entries.length > 0 ? entries : [{}];
+  const parsed = given.map((entry) => openIdIssuerSchema.parse({ ...usual, ...entry }));
+  const [verifier] = openIdVerifiers(parsed, { setting: 'HTTP_OIDC_ISSUER', now: () => now });
+  return present(verifier, 'the verifier');
 }
 
 function tokenCheck(...verifiers: OpenIdVerifier[]): TokenCheck {
@@ -196,6 +196,34 @@ test('two issuers of the same user name are two principals', async () => {
   const other = await check.check(await stranger.mintJwt(claims));
   expect(one.principal.uid).toBe(other.principal.uid);
   expect(one.principal.issuer).not.toBe(other.principal.issuer);
+});
+
+describe('several entries of one issuer', () => {
+  const acme = { conditions: { repository_owner: 'acme', ref: 'refs/heads/*' }, teams: ['acme'] };
+  const shop = { conditions: { repository_owner: 'shop' }, audience: 'shops', teams: ['shop'] };
+
+  test('the first that matches says what a token means, and keys are looked up once', async () => {
+    const check = tokenCheck(verifierFor(acme, { ...acme, teams: ['second'] }, shop));
+    expect((await check.check(await mint())).teams).toEqual(new Set(['acme']));
+    const token = await provider.mintJwt({ ...githubActionsClaims('shop/app'), aud: 'shops' });
+    expect((await check.check(token)).teams).toEqual(new Set(['shop']));
+    expect(provider.count('jwks')).toBe(1);
+  });
+
+  test('audience and conditions are of one entry, never some of each', async () => {
+    const check = tokenCheck(verifierFor(acme, shop));
+    const mixed = await provider.mintJwt({ ...githubActionsClaims('acme/app'), aud: 'shops' });
+    await expect(check.check(mixed)).rejects.toThrow(
+      /its audience must be pierone; or .* claim repository_owner is another one/,
+    );
+  });
+
+  test('are one verifier, and those of another issuer another', () => {
+    const entries = [provider.issuer, stranger.issuer, provider.issuer].map((issuer) =>
+      openIdIssuerSchema.parse({ issuer, audience: 'pierone', conditions: { ref: 'x' } }),
+    );
+    expect(openIdVerifiers(entries, { setting: 'HTTP_OIDC_ISSUERS_FILE' })).toHaveLength(2);
+  });
 });
 
 describe('the documented issuers', () => {

@@ -33,8 +33,11 @@ describe('an issuer', () => {
       expect.stringMatching(/^conditions must be set, .*repository_owner=acme/),
     ]);
     const verifier = () =>
-      new OpenIdVerifier({ ...openIdIssuerSchema.parse(GITHUB), conditions: {} }, { setting: 'X' });
+      new OpenIdVerifier([{ ...openIdIssuerSchema.parse(GITHUB), conditions: {} }], {
+        setting: 'X',
+      });
     expect(verifier).toThrow(/with at least one claim/);
+    expect(() => new OpenIdVerifier([], { setting: 'X' })).toThrow();
   });
 
   test.each([
