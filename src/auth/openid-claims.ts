@@ -61,10 +61,11 @@ function grantedScopes({ scopesClaim }: OpenIdIssuer, claims: Claims): string[] 
   return names.flatMap((name) => scopesOf(claimOf(claims, name)));
 }
 
+/** @returns undefined where the settings of the issuer say nothing about teams */
 function teamsOf({ teams, teamsClaim }: OpenIdIssuer, claims: Claims): Set<string> | undefined {
-  if (teams === undefined && teamsClaim === undefined) return undefined;
+  if (teams.length === 0 && teamsClaim === undefined) return undefined;
   const named = teamsClaim === undefined ? [] : namesOf(claimOf(claims, teamsClaim));
-  return new Set([...(teams ?? []), ...named]);
+  return new Set([...teams, ...named]);
 }
 
 function runOf(claims: Claims): Record<string, string> {

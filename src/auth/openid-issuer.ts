@@ -6,7 +6,7 @@ export type OpenIdIssuer = z.infer<typeof openIdIssuerSchema>;
 /** True of every token that is accepted anyway, so that a condition on them is none. */
 const NO_CONDITIONS = new Set(['iss', 'aud', 'exp', 'nbf', 'iat', 'jti']);
 const CONDITIONS = 'conditions on claims, such as repository_owner=acme,ref=refs/heads/*';
-const MAX_CLOCK_SKEW_SECONDS = 600;
+const MAX_CLOCK_SKEW_SECONDS = 300;
 
 const name = z.string('a text').min(1, 'a text that is not empty');
 const names = z.array(name, 'a list of texts');
@@ -51,8 +51,8 @@ export const openIdIssuerSchema = z
       scopes: names.default([]),
       /** Unless said, `scope` and `scp`. */
       scopesClaim: name.optional(),
-      /** Of all its tokens. */
-      teams: names.optional(),
+      /** Of all its tokens. None, and no `teamsClaim`: a team source is asked. */
+      teams: names.default([]),
       teamsClaim: name.optional(),
       clockSkewSeconds: z
         .int('a whole number of seconds')

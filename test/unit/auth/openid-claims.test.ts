@@ -85,6 +85,7 @@ describe('realm, scopes and teams', () => {
     expect(identity.principal.realm).toBeUndefined();
     expect(identity.teams).toBeUndefined();
     expect(identity.scopes).toEqual(new Set());
+    expect(identityOf(issuer({ teams: [] }), CLAIMS).teams).toBeUndefined();
   });
 
   test('of a token without the teams claim: no teams', () => {

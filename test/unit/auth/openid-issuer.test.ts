@@ -23,6 +23,7 @@ describe('an issuer', () => {
       ...GITHUB,
       uidClaim: 'sub',
       scopes: [],
+      teams: [],
       clockSkewSeconds: 30,
     });
   });
@@ -62,7 +63,7 @@ describe('an issuer', () => {
     ['audience', '', /^audience must be a text that is not empty/],
     ['realm', 'customers', /^realm must be employees or services/],
     ['scopes', 'application.write', /^scopes must be a list of texts/],
-    ['clockSkewSeconds', 3600, /^clockSkewSeconds must be at most 600 seconds/],
+    ['clockSkewSeconds', 3600, /^clockSkewSeconds must be at most 300 seconds/],
     ['clockSkewSeconds', -1, /^clockSkewSeconds must be a number of seconds that is not negative/],
     ['clock_skew', 5, /^ must be without fields that aren't known: clock_skew/],
     ['conditions', undefined, /^conditions must be an object of claims and patterns/],
