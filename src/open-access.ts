@@ -5,7 +5,7 @@ import { IntrospectionVerifier } from './auth/introspection.ts';
 import { readIssuer, readIssuersFile } from './auth/issuers-file.ts';
 import { KioSource } from './auth/kio.ts';
 import { LoginLimiter } from './auth/login-limiter.ts';
-import { OpenIdVerifier } from './auth/openid.ts';
+import { openIdVerifiers } from './auth/openid.ts';
 import { RegistryTokens } from './auth/registry-token.ts';
 import { SharedTokenKeys } from './auth/shared-token-keys.ts';
 import { TeamServiceSource } from './auth/team-service.ts';
@@ -70,13 +70,13 @@ export async function openAccess(
 /** OpenID Connect tokens are known by their issuer; any other token is asked about at the one URL that there is. */
 async function openVerifiers(config: AccessConfig): Promise<TokenVerifier[]> {
   const { oidc, oidcIssuersFile, introspection, tokeninfoUrl } = config;
-  const verifiers: TokenVerifier[] = [];
-  if (oidc) verifiers.push(new OpenIdVerifier(readIssuer(oidc), { setting: 'HTTP_OIDC_ISSUER' }));
-  if (oidcIssuersFile !== undefined) {
-    const setting = 'HTTP_OIDC_ISSUERS_FILE';
-    const issuers = await readIssuersFile(oidcIssuersFile);
-    verifiers.push(...issuers.map((issuer) => new OpenIdVerifier(issuer, { setting })));
-  }
+  const issuers = [
+    ...(oidc ? [readIssuer(oidc)] : []),
+    ...(oidcIssuersFile === undefined ? [] : await readIssuersFile(oidcIssuersFile)),
+  ];
+  const verifiers: TokenVerifier[] = openIdVerifiers(issuers, {
+    setting: oidcIssuersFile === undefined ? 'HTTP_OIDC_ISSUER' : 'HTTP_OIDC_ISSUERS_FILE',
+  });
   if (introspection) {
     const { url, ...rest } = introspection;
     const setting = 'HTTP_INTROSPECTION_URL';

@@ -34,23 +34,11 @@ export async function readIssuersFile(file: string): Promise<OpenIdIssuer[]> {
       `HTTP_OIDC_ISSUERS_FILE: ${file} has ${problems.length} problem(s):\n${problems.join('\n')}`,
     );
   }
-  const issuers = results.flatMap((result) => (result.success ? [result.data] : []));
-  requireEachOnce(file, issuers);
-  return issuers;
+  return results.flatMap((result) => (result.success ? [result.data] : []));
 }
 
 function describe(n: number, { path, message }: z.core.$ZodIssue): string {
   return `  - ${path.length === 0 ? `issuer ${n + 1}` : `${path.join('.')} of issuer ${n + 1}`} must be ${message}`;
-}
-
-/** Which of two descriptions of an issuer counts would be a matter of luck. */
-function requireEachOnce(file: string, issuers: readonly OpenIdIssuer[]): void {
-  const names = issuers.map(({ issuer }) => issuer);
-  const twice = names.find((name, n) => names.indexOf(name) !== n);
-  if (twice === undefined) return;
-  throw new IssuerError(
-    `HTTP_OIDC_ISSUERS_FILE: ${file} describes ${twice} twice: keep one of them`,
-  );
 }
 
 async function read(file: string): Promise<string> {
