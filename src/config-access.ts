@@ -26,6 +26,9 @@ export interface AccessConfig {
         readonly url: URL;
         readonly clientId: string;
         readonly clientSecret: string;
+        readonly audience: string | undefined;
+        /** Undefined: `username`, else `sub`. */
+        readonly uidClaims: readonly string[] | undefined;
         readonly realmClaim: string;
         readonly teamsClaim: string | undefined;
       }
@@ -191,12 +194,14 @@ function introspectionOf(values: Values): AccessConfig['introspection'] {
     HTTP_INTROSPECTION_CLIENT_SECRET: clientSecret,
   } = values;
   if (url === undefined || clientId === undefined || clientSecret === undefined) return undefined;
-  const realmClaim = values.HTTP_INTROSPECTION_REALM_CLAIM;
+  const uidClaim = values.HTTP_INTROSPECTION_UID_CLAIM;
   return {
     url,
     clientId,
     clientSecret,
-    realmClaim,
+    audience: values.HTTP_INTROSPECTION_AUDIENCE,
+    uidClaims: uidClaim === undefined ? undefined : [uidClaim],
+    realmClaim: values.HTTP_INTROSPECTION_REALM_CLAIM,
     teamsClaim: values.HTTP_INTROSPECTION_TEAMS_CLAIM,
   };
 }
@@ -209,8 +214,7 @@ function oidcOf(values: Values): OidcConfig | undefined {
   } = values;
   if (issuer === undefined || audience === undefined || conditions === undefined) return undefined;
   return {
-    // An issuer is compared letter by letter; URL adds a slash where the path is empty.
-    issuer: issuer.pathname === '/' ? issuer.origin : issuer.href,
+    issuer,
     audience,
     conditions,
     uidClaim: values.HTTP_OIDC_UID_CLAIM,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { conditionsText, issuerUrl } from './auth/openid-issuer.ts';
 import { boolean, integer, orUnset, setting, text } from './setting.ts';
 
 const url = z
@@ -17,21 +18,6 @@ const list = z
   .string()
   .transform((items) => items.split(',').map((item) => item.trim()))
   .transform((items) => items.filter((item) => item !== ''));
-/** `claim=value` pairs; * in a value stands for any characters. */
-const conditions = z
-  .string()
-  .regex(
-    /^[^=,\s]+=[^,]+(,[^=,\s]+=[^,]+)*$/,
-    'a comma-separated list of conditions claim=value, as in repository_owner=acme',
-  )
-  .transform((pairs) =>
-    Object.fromEntries(
-      pairs.split(',').map((pair) => {
-        const equals = pair.indexOf('=');
-        return [pair.slice(0, equals), pair.slice(equals + 1).trim()];
-      }),
-    ),
-  );
 const realm = z.enum(['employees', 'services'], 'employees or services');
 const tokenKeys = z
   .string()
@@ -64,6 +50,17 @@ export const ACCESS_SETTINGS = {
     undefined,
     'What it proves that with.',
   ),
+  HTTP_INTROSPECTION_AUDIENCE: setting(
+    text.transform(orUnset),
+    undefined,
+    'Audience that tokens must have there. Unset: tokens for anyone are accepted.',
+  ),
+  HTTP_INTROSPECTION_UID_CLAIM: setting(
+    text.transform(orUnset),
+    undefined,
+    'Member of the introspection answer that is the uid.',
+    'username, else sub',
+  ),
   HTTP_INTROSPECTION_REALM_CLAIM: setting(
     text,
     'realm',
@@ -75,7 +72,7 @@ export const ACCESS_SETTINGS = {
     'Member of the introspection answer that lists teams.',
   ),
   HTTP_OIDC_ISSUER: setting(
-    optionalUrl,
+    issuerUrl.transform(orUnset),
     undefined,
     'OpenID Connect issuer whose JWTs are accepted; docs/openid-connect.md has examples.',
   ),
@@ -85,7 +82,7 @@ export const ACCESS_SETTINGS = {
     'Audience that its tokens must have.',
   ),
   HTTP_OIDC_CONDITIONS: setting(
-    conditions.transform(orUnset),
+    conditionsText.transform(orUnset),
     undefined,
     'Claims that its tokens must have: claim=value, comma-separated; * stands for any characters.',
   ),

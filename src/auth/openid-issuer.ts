@@ -11,7 +11,7 @@ const MAX_CLOCK_SKEW_SECONDS = 300;
 const name = z.string('a text').min(1, 'a text that is not empty');
 const names = z.array(name, 'a list of texts');
 
-const issuerUrl = z
+export const issuerUrl = z
   .string('the URL of an issuer')
   .refine(
     isIssuer,

@@ -19,6 +19,8 @@ export interface AccessScene {
     environment?: Readonly<Record<string, string>>,
     options?: Pick<RegistryOptions, 'onLogLine'>,
   ): Promise<TestRegistry>;
+  /** The same, without the settings of the identity provider. */
+  startWith(environment: Readonly<Record<string, string>>): Promise<TestRegistry>;
   close(): Promise<void>;
 }
 
@@ -46,14 +48,21 @@ class Scene implements AccessScene {
     this.#storage = storage;
   }
 
-  async start(
+  start(
     environment: Readonly<Record<string, string>> = {},
+    options: Pick<RegistryOptions, 'onLogLine'> = {},
+  ): Promise<TestRegistry> {
+    return this.startWith({ ...this.provider.environment, ...environment }, options);
+  }
+
+  async startWith(
+    environment: Readonly<Record<string, string>>,
     options: Pick<RegistryOptions, 'onLogLine'> = {},
   ): Promise<TestRegistry> {
     const registry = await startRegistry({
       databaseUrl: this.postgres.url,
       directory: this.#storage.path,
-      environment: { ...this.provider.environment, ...environment },
+      environment,
       ...options,
     });
     this.#registries.push(registry);

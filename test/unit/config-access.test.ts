@@ -65,19 +65,27 @@ describe('OpenID Connect', () => {
     ]);
   });
 
-  test.each(['', 'repository_owner', '=acme', 'repository_owner=', 'a=b,,c=d'])(
-    'the condition "%s" is none',
-    (conditions) => {
-      expect(problemsOf({ ...OIDC, HTTP_OIDC_CONDITIONS: conditions })).toContainEqual(
-        expect.stringMatching(/^HTTP_OIDC_CONDITIONS must be a comma-separated list/),
-      );
+  test.each([
+    '',
+    'repository_owner',
+    '=acme',
+    'repository_owner=',
+    'a=b,,c=d',
+    'a=*',
+    'a=b,a=c',
+    'iss=x',
+  ])('the condition "%s" is none', (conditions) => {
+    expect(problemsOf({ ...OIDC, HTTP_OIDC_CONDITIONS: conditions })).toContainEqual(
+      expect.stringMatching(/^HTTP_OIDC_CONDITIONS must be ./),
+    );
+  });
+
+  test.each(['https://keycloak.example.org/realms/acme', 'https://tenant.auth.example.org/'])(
+    'the issuer %s is kept as it is written',
+    (issuer) => {
+      expect(readConfig({ ...OIDC, HTTP_OIDC_ISSUER: issuer }).access.oidc?.issuer).toBe(issuer);
     },
   );
-
-  test('an issuer with a path is kept as it is written', () => {
-    const issuer = 'https://keycloak.example.org/realms/acme';
-    expect(readConfig({ ...OIDC, HTTP_OIDC_ISSUER: issuer }).access.oidc?.issuer).toBe(issuer);
-  });
 });
 
 test.each([

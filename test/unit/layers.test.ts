@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'config-access.ts': ['settings.ts'],
   'config-s3.ts': ['setting.ts', 'settings.ts', 'settings-s3.ts'],
   'settings.ts': ['setting.ts', 'settings-access.ts', 'settings-s3.ts'],
-  'settings-access.ts': ['setting.ts'],
+  'settings-access.ts': ['auth/openid-issuer.ts', 'setting.ts'],
   'settings-s3.ts': ['setting.ts'],
   'setting.ts': [],
   'config-original.ts': [],
