@@ -1,9 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import {
-  giveReadBuffer,
-  type StepSize,
-  takeReadBuffer,
-} from '../../src/storage/file/read-buffers.ts';
+import { giveReadBuffer, type StepSize, takeReadBuffer } from '../../src/storage/read-buffers.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

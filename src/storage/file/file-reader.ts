@@ -1,15 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StoreUnavailable } from '../blob-store.ts';
+import { giveReadBuffer, takeReadBuffer } from '../read-buffers.ts';
+import { ReaderPace } from '../reader-pace.ts';
 import { translateFileError } from './file-error.ts';
-import { areLargeReadBuffersScarce, giveReadBuffer, takeReadBuffer } from './read-buffers.ts';
 
-/** A reader that asks for the next chunk within this time keeps up. */
-const KEEPS_UP_MS = 20;
-/**
- * Bytes for which it has to keep up before its steps are large, once large buffers are scarce. The kernel takes a few
- * MiB ahead of any reader: one that stalls after them holds its buffers for as long as it likes.
- */
-const PROVEN_BYTES = 8 * 1024 * 1024;
 /** Of a reader that keeps up; a slow one holds what it is reading, and no more. */
 const STEPS_AHEAD = 3;
 
@@ -48,9 +42,7 @@ class ReadAhead {
   #position: number;
   /** The step whose chunk the caller has. */
   #lent: Step | undefined;
-  #lentAtMs = 0;
-  /** That the reader took in time, one after the other. */
-  #inTimeBytes = 0;
+  readonly #pace = new ReaderPace();
 
   constructor(file: FileHandle, start: number, end: number) {
     this.#file = file;
@@ -60,15 +52,14 @@ class ReadAhead {
 
   async next(): Promise<Uint8Array | undefined> {
     if (this.#lent) {
-      const isInTime = performance.now() - this.#lentAtMs < KEEPS_UP_MS;
-      this.#inTimeBytes = isInTime ? this.#inTimeBytes + this.#lent.buffer.length : 0;
+      this.#pace.take(this.#lent.buffer.length);
       giveReadBuffer(this.#lent.buffer);
     }
-    const ahead = this.#inTimeBytes > 0 ? STEPS_AHEAD : 1;
+    const ahead = this.#pace.keepsUp ? STEPS_AHEAD : 1;
     while (this.#steps.length < ahead && this.#position < this.#end) this.#start();
     this.#lent = this.#steps.shift();
     const chunk = await this.#lent?.filled;
-    this.#lentAtMs = performance.now();
+    this.#pace.lend();
     return chunk;
   }
 
@@ -80,13 +71,9 @@ class ReadAhead {
     await this.#file.close();
   }
 
-  get #wantsLarge(): boolean {
-    return this.#inTimeBytes >= (areLargeReadBuffersScarce() ? PROVEN_BYTES : 1);
-  }
-
   #start(): void {
     const left = this.#end - this.#position;
-    const buffer = takeReadBuffer(this.#wantsLarge ? 'large' : 'small');
+    const buffer = takeReadBuffer(this.#pace.stepSize);
     const length = Math.min(buffer.length, left);
     const filled = fill(this.#file, buffer, length, this.#position);
     // The error is met when its chunk is asked for; until then it must not count as unhandled.

@@ -6,6 +6,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { PieceStream } from './s3-body.ts';
 import { type S3Timeouts, TIMEOUTS } from './s3-call.ts';
 import type { S3Location } from './s3-location.ts';
+import { S3SocketReader } from './s3-socket-reader.ts';
 
 /** The value of x-amz-content-sha256 for a body that the signature doesn't cover. */
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
@@ -34,6 +35,8 @@ const READ_IN_LARGE_STEPS: OnReadOpts = {
 export interface S3Bucket {
   readonly location: S3Location;
   readonly client: S3Client;
+  /** Undefined over TLS. */
+  readonly socketReader: S3SocketReader | undefined;
   readonly timeouts: S3Timeouts;
   /** Of every command on an object. */
   object(key: string): { readonly Bucket: string; readonly Key: string };
@@ -42,10 +45,13 @@ export interface S3Bucket {
 }
 
 export function openBucket(location: S3Location, timeouts = TIMEOUTS): S3Bucket {
-  const { bucket, prefix } = location;
+  const { bucket, prefix, endpoint } = location;
+  const client = openClient(location, timeouts);
+  const isPlain = endpoint !== undefined && new URL(endpoint).protocol === 'http:';
   return {
     location,
-    client: openClient(location, timeouts),
+    client,
+    socketReader: isPlain ? new S3SocketReader(client, timeouts.silenceMs) : undefined,
     timeouts,
     object: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }),
     keyOf: (objectKey) => objectKey.slice(prefix.length),

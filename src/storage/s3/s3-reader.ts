@@ -3,6 +3,8 @@ import { GetObjectCommand, HeadObjectCommand, S3ServiceException } from '@aws-sd
 import { ObjectNotFound, StoreUnavailable } from '../blob-store.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { call, translate } from './s3-call.ts';
+import { RangeBody } from './s3-range-body.ts';
+import type { ObjectRange } from './s3-socket-reader.ts';
 
 /** So often a stream may break without a byte in between. */
 const MAX_BREAKS = 3;
@@ -46,26 +48,37 @@ export async function* readS3Range(
   }
 }
 
+/** The bytes of an answer, in pieces. */
+interface RangeStream extends AsyncIterable<unknown> {
+  destroy(error?: Error): unknown;
+}
+
 async function openRange(
   bucket: S3Bucket,
   key: string,
-  { start, end }: { readonly start: number; readonly end: number },
+  range: ObjectRange,
   endMs: number,
-) {
+): Promise<RangeStream> {
   const { client, timeouts } = bucket;
-  const command = new GetObjectCommand({
-    ...bucket.object(key),
-    Range: `bytes=${start}-${end - 1}`,
-  });
-  const { Body: body, ContentRange } = await call(
-    'send an object',
-    (abortSignal) => client.send(command, { abortSignal }),
-    { timeouts: { ...timeouts, callMs: endMs - Date.now() } },
-  ).catch((error: unknown) => {
+  const { start, end } = range;
+  const object = bucket.object(key);
+  let { socketReader } = bucket;
+  const ask = async (signal: AbortSignal) => {
+    const body = await socketReader?.open(object, range, signal);
+    if (body) return body;
+    // What S3 has against it, the SDK knows how to read.
+    socketReader = undefined;
+    const command = new GetObjectCommand({ ...object, Range: `bytes=${start}-${end - 1}` });
+    return client.send(command, { abortSignal: signal });
+  };
+  const options = { timeouts: { ...timeouts, callMs: endMs - Date.now() } };
+  const answer = await call('send an object', ask, options).catch((error: unknown) => {
     throw error instanceof ObjectNotFound
       ? new ObjectNotFound(key, { cause: error.cause })
       : tooShort(error);
   });
+  if (answer instanceof RangeBody) return answer;
+  const { Body: body, ContentRange } = answer;
   if (!(body instanceof Readable)) throw new StoreUnavailable('S3 sent an object without a body');
   if (!ContentRange?.startsWith(`bytes ${start}-${end - 1}/`)) {
     body.destroy();
