@@ -35,8 +35,8 @@ export class S3Connection {
   readonly #onEnd: () => void;
   #receiver: Receiver | undefined;
   #isEnded = false;
-  /** Nobody waits for bytes now. */
-  #isPaused = false;
+  /** Since when the receiver has waited for bytes. Undefined: it doesn't. */
+  #waitingSinceMs: number | undefined;
 
   /** @param onEnd called once */
   constructor({ host, hostname, port }: URL, silenceMs: number, onEnd: () => void) {
@@ -82,14 +82,14 @@ export class S3Connection {
 
   /** The receiver waits for bytes. */
   resume(): void {
-    this.#isPaused = false;
-    if (!this.#socket.connecting) this.#socket.setTimeout(this.#silenceMs);
+    this.#waitingSinceMs = performance.now();
     this.#socket.resume();
   }
 
   /** The receiver has all; another one may come. A process doesn't live on for the sake of the connection. */
   release(): void {
     this.#receiver = undefined;
+    this.#waitingSinceMs = undefined;
     this.#socket.unref();
     this.#socket.setTimeout(IDLE_MS);
   }
@@ -111,12 +111,22 @@ export class S3Connection {
       return false;
     }
     const goesOn = this.#receiver.receive(count);
-    this.#isPaused = !goesOn;
+    if (!goesOn) this.#waitingSinceMs = undefined;
+    else if (this.#receiver) this.#waitingSinceMs = performance.now();
     return goesOn;
   }
 
+  /** No byte has come for the time set. A receiver may have begun to wait for one later than that. */
   #timeOut(): void {
-    if (!this.#receiver) this.end();
-    else if (!this.#isPaused) this.end(new Error('S3 has been silent for too long'));
+    if (!this.#receiver) return this.end();
+    const waitedMs = this.#waitedMs;
+    const limitMs = this.#socket.connecting ? CONNECT_TIMEOUT_MS : this.#silenceMs;
+    // Timers are exact to a millisecond or two.
+    if (waitedMs + 2 < limitMs) this.#socket.setTimeout(limitMs - waitedMs);
+    else this.end(new Error('S3 has been silent for too long'));
+  }
+
+  get #waitedMs(): number {
+    return this.#waitingSinceMs === undefined ? 0 : performance.now() - this.#waitingSinceMs;
   }
 }
