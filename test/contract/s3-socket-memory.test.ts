@@ -9,7 +9,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const KIB = 1024;
 const SIZE = 3 * KIB * KIB;
-/** How many there are for all readers; each round would take one of them away. */
+/** How many there are for all readers. A read that kept one would find none after as many rounds. */
 const BUFFERS = { large: 64, small: 512 } as const;
 
 let s3: ScriptedS3;
@@ -63,19 +63,27 @@ function areAllFree(size: keyof typeof BUFFERS, bufferBytes: number): boolean {
   return taken.every(({ length }) => length === bufferBytes);
 }
 
-test.each<readonly [string, number, () => Promise<unknown>]>([
-  ['reads to the end', SIZE, () => readObject(store, newSegmentKey(), 0, SIZE)],
+test.each<readonly [string, number, number, () => Promise<unknown>]>([
+  ['reads to the end', SIZE, BUFFERS.large, () => readObject(store, newSegmentKey(), 0, SIZE)],
   [
     'reads that are broken again and again',
     600 * KIB,
+    BUFFERS.large,
     () => readObject(store, newSegmentKey(), 0, SIZE),
   ],
-  ['readers that end after a chunk', SIZE, () => readChunks(2)],
-  ['readers that end after some', SIZE, () => readChunks(8)],
-  ['reads of what comes with the head', SIZE, () => readObject(store, newSegmentKey(), 0, 10)],
-])('%s give all buffers back', async (_, sentBytes, read) => {
+  ['readers that end after a chunk', SIZE, BUFFERS.large, () => readChunks(2)],
+  // The connection has a large buffer by then, and the reader still a small one.
+  ['readers that end when steps have just grown', SIZE, BUFFERS.small, () => readChunks(3)],
+  ['readers that end after some', SIZE, BUFFERS.large, () => readChunks(8)],
+  [
+    'reads of what comes with the head',
+    SIZE,
+    BUFFERS.large,
+    () => readObject(store, newSegmentKey(), 0, 10),
+  ],
+])('%s give all buffers back', async (_, sentBytes, rounds, read) => {
   answer(sentBytes);
-  for (let round = 0; round < BUFFERS.large; round += 1) await read();
+  for (let round = 0; round < rounds; round += 1) await read();
   await Promise.all(Array.from({ length: BUFFERS.large }, read));
   // What a connection reads into is free when it is closed.
   await waitUntil('all buffers', () => areAllFree('large', 512 * KIB));
