@@ -92,7 +92,8 @@ export class Access {
   /** @throws OciError UNAVAILABLE when the bearer's teams can't be known now */
   async decide(caller: Caller, action: Action, repository: RepositoryName): Promise<Decision> {
     const { settings, teams } = this.#parts;
-    const { granted, identity } = caller;
+    const { identity } = caller;
+    const granted = grantedToSomebody(caller);
     if (granted && !(action === 'pull' && settings.allowsPublicRead)) {
       return decideByToken(granted, action, repository);
     }
@@ -113,7 +114,7 @@ export class Access {
   decideLists(caller: Caller, isPublic: boolean): Decision {
     const { isSecured, allowsPublicRead } = this.settings;
     if (!isSecured || (isPublic && allowsPublicRead)) return ALLOWED;
-    if (caller.identity || caller.granted?.mayReadCatalog) return ALLOWED;
+    if (caller.identity || grantedToSomebody(caller)?.mayReadCatalog) return ALLOWED;
     return { isAllowed: false, code: 'UNAUTHORIZED', reason: 'authentication required: log in' };
   }
 
@@ -162,6 +163,11 @@ function callerOf(granted: RegistryTokenContent): Caller {
   return { principal: granted.principal, identity: undefined, granted, token: '' };
 }
 
+/** The token of nobody grants what everyone may do now, whatever everyone could do when it was made. */
+function grantedToSomebody({ granted }: Caller): RegistryTokenContent | undefined {
+  return granted?.kind === 'anonymous' ? undefined : granted;
+}
+
 function decideByToken(
   granted: RegistryTokenContent,
   action: Action,
@@ -173,8 +179,7 @@ function decideByToken(
   const reason = isOnlySourceMissing
     ? `X-SCM-Source is for services whose token has the scope ${WRITE_ALL_TRUSTED}: push without the header`
     : granted.refused.get(`${repository} ${action === 'pull' ? 'pull' : 'push'}`);
-  // Who is known is told why not; who isn't may log in.
-  if (reason !== undefined && granted.kind !== 'anonymous') {
+  if (reason !== undefined) {
     return { isAllowed: false, code: 'DENIED', reason };
   }
   return {
