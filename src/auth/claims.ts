@@ -39,9 +39,9 @@ export function uidOf(value: unknown): string {
     throw new InvalidCredential(`the user name ${ANONYMOUS.uid} is reserved`, 'forbidden');
   }
   // A lone surrogate can't be stored, nor can NUL; what shows nothing could pass for another uid.
-  if (uid.length > MAX_UID_LENGTH || /[\p{Cc}\p{Cs}]/u.test(uid)) {
+  if (uid.length > MAX_UID_LENGTH || /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(uid)) {
     throw new InvalidCredential(
-      `the token's user name has control characters, or more than ${MAX_UID_LENGTH} characters`,
+      `the token's user name has control or invisible characters, or more than ${MAX_UID_LENGTH} characters`,
       'forbidden',
     );
   }

@@ -26,6 +26,9 @@ describe('a uid', () => {
     ['reserved, in disguise', ' Anonymous'],
     ['a text with NUL', 'jdoe\0'],
     ['a text with a line break', 'jdoe\nadmin'],
+    ['reserved, with a character that shows nothing', 'anonymous\u200B'],
+    ['written from right to left', 'jdoe\u202Enimda'],
+    ['a text with a separator of lines', 'jdoe\u2028admin'],
     ['half a character', 'jdoe\uD800'],
     ['longer than can be kept', 'x'.repeat(513)],
   ])('is not %s', (_, value) => {
