@@ -82,10 +82,10 @@ export function accessContradictions(
       problems.push(`${name} is set, but nothing tells who asks: set ${IDENTITY} too`);
     }
   }
-  if (values.HTTP_TOKENINFO_URL && values.HTTP_INTROSPECTION_URL) {
-    problems.push(
-      'HTTP_TOKENINFO_URL and HTTP_INTROSPECTION_URL both check tokens: keep one of them',
-    );
+  for (const name of ['HTTP_TOKENINFO_URL', 'TOKENINFO_URL'] as const) {
+    if (values[name] && values.HTTP_INTROSPECTION_URL) {
+      problems.push(`${name} and HTTP_INTROSPECTION_URL both check tokens: keep one of them`);
+    }
   }
   if (values.HTTP_USERNAME_PREFIX !== undefined && values.HTTP_KIO_URL === undefined) {
     problems.push('HTTP_USERNAME_PREFIX is set without HTTP_KIO_URL, to which it belongs');

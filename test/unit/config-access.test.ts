@@ -102,6 +102,20 @@ test.each([
   expect(problemsOf({ ...SECURED, [name]: value })).toEqual([]);
 });
 
+test.each(['HTTP_TOKENINFO_URL', 'TOKENINFO_URL'])(
+  '%s and introspection exclude each other',
+  (name) => {
+    const introspection = {
+      HTTP_INTROSPECTION_URL: URL_OF_IDENTITY,
+      HTTP_INTROSPECTION_CLIENT_ID: 'pierone',
+      HTTP_INTROSPECTION_CLIENT_SECRET: 's',
+    };
+    expect(problemsOf({ ...introspection, [name]: URL_OF_IDENTITY })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} and HTTP_INTROSPECTION_URL .* keep one`)),
+    ]);
+  },
+);
+
 test("the original's last way to know teams is refused, unless another one is set", () => {
   const magnificent = { ...SECURED, HTTP_MAGNIFICENT_URL: 'https://magnificent.example.org' };
   expect(problemsOf(magnificent)).toEqual([
