@@ -27,6 +27,8 @@ export function readCredential(header: string | undefined): Credential {
 }
 
 function readBasic(encoded: string): Credential {
+  // Several headers come as one, with commas between: of them none counts.
+  if (encoded.includes(',')) return unusable(`there is more than one credential: ${HOW}`);
   const text = Buffer.from(encoded, 'base64').toString();
   const colon = text.indexOf(':');
   return readPassword(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1));
