@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { ConcurrencyLimit, NoRoom } from './concurrency-limit.ts';
 import { type Identity, IdentityUnavailable, InvalidCredential } from './identity.ts';
 import { requestJson } from './json-request.ts';
 import { SharedLookup } from './shared-lookup.ts';
@@ -10,6 +11,8 @@ const MAX_DOCUMENT_BYTES = 8 * 1024;
 const LIFETIME_MS = 2 * 60_000;
 const REFUSED_LIFETIME_MS = 10_000;
 const MAX_ENTRIES = 10_000;
+/** Whoever makes documents up can't make the registry ask more at the same time. */
+const LIMITS = { maxRunning: 64, maxWaiting: 256, maxWaitMs: TIMEOUT_MS };
 const NO_SCOPES: ReadonlySet<string> = new Set();
 /** All that is known of a machine unless the service says more. */
 const UID = 'instance-identity-document';
@@ -36,6 +39,7 @@ export interface InstanceIdentityOptions {
 export class InstanceIdentityVerifier {
   readonly #url: URL;
   readonly #lookup: SharedLookup<Identity | InvalidCredential>;
+  readonly #limit = new ConcurrencyLimit(LIMITS);
 
   constructor({ url, maxEntries = MAX_ENTRIES, now }: InstanceIdentityOptions) {
     this.#url = url;
@@ -51,9 +55,18 @@ export class InstanceIdentityVerifier {
   async verify(document: string): Promise<Identity> {
     if (document === '' || Buffer.byteLength(document) > MAX_DOCUMENT_BYTES) throw refusal();
     const key = createHash('sha256').update(document).digest('base64');
-    const answer = await this.#lookup.get(key, () => this.#ask(document));
+    const answer = await this.#lookup.get(key, () => this.#askInTurn(document));
     if (answer instanceof InvalidCredential) throw answer;
     return answer;
+  }
+
+  #askInTurn(document: string): Promise<Identity | InvalidCredential> {
+    return this.#limit
+      .run(() => this.#ask(document))
+      .catch((error: unknown) => {
+        if (!(error instanceof NoRoom)) throw error;
+        throw new IdentityUnavailable(SETTING, 'too many documents are being checked');
+      });
   }
 
   async #ask(document: string): Promise<Identity | InvalidCredential> {

@@ -133,6 +133,19 @@ describe('a service that fails is unavailable, and nothing is said of document a
   });
 });
 
+test('however many documents come at once, the service is asked for a bounded number', async () => {
+  const { verifier } = open();
+  const documents = Array.from({ length: 1000 }, (_, n) => `made up ${n}`);
+  const errors = await Promise.all(documents.map((one) => failureOf(verifier.verify(one))));
+  const refused = errors.filter((error) => error instanceof InvalidCredential);
+  const postponed = errors.filter((error) => error instanceof IdentityUnavailable);
+  expect(refused.length + postponed.length).toBe(1000);
+  expect(refused).toHaveLength(provider.count());
+  expect(provider.count()).toBeLessThanOrEqual(320);
+  const document = provider.addInstance();
+  expect(await verifier.verify(document)).toMatchObject({ kind: 'instance' });
+});
+
 describe('what is remembered', () => {
   test('a genuine document for two minutes, also while the service is down, and not longer', async () => {
     const { clock, verifier } = open();
