@@ -11,7 +11,8 @@ export interface OidcConfig {
   readonly realmClaim: string | undefined;
   readonly scopes: readonly string[];
   readonly scopesClaim: string | undefined;
-  readonly teams: readonly string[];
+  /** Undefined, and no `teamsClaim`: the other sources of teams are asked. */
+  readonly teams: readonly string[] | undefined;
   readonly teamsClaim: string | undefined;
   readonly clockSkewSeconds: number;
 }
@@ -222,7 +223,7 @@ function oidcOf(values: Values): OidcConfig | undefined {
     realmClaim: values.HTTP_OIDC_REALM_CLAIM,
     scopes: values.HTTP_OIDC_SCOPES,
     scopesClaim: values.HTTP_OIDC_SCOPES_CLAIM,
-    teams: values.HTTP_OIDC_TEAMS,
+    teams: values.HTTP_OIDC_TEAMS.length === 0 ? undefined : values.HTTP_OIDC_TEAMS,
     teamsClaim: values.HTTP_OIDC_TEAMS_CLAIM,
     clockSkewSeconds: values.HTTP_OIDC_CLOCK_SKEW,
   };
