@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import { type HttpAnswer, HttpClient, type HttpOptions } from './http-client.ts';
 import { JsonValue } from './json.ts';
 import { expectStatus, imageOf, pushBlob, putManifest, randomSample } from './sample-content.ts';
@@ -8,8 +9,8 @@ type Headers = Readonly<Record<string, string>>;
 export class AccessClient extends HttpClient {
   readonly #credential: Headers;
 
-  constructor(url: string, credential: Headers = {}) {
-    super(url);
+  constructor(url: string, credential: Headers = {}, agent: Agent | false = false) {
+    super(url, agent);
     this.#credential = credential;
   }
 
