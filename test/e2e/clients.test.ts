@@ -25,7 +25,7 @@ const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageCl
   docker: async (workspace) => createDockerClient(workspace, await startDockerd(workspace)),
   podman: createPodmanClient,
   buildah: createBuildahClient,
-  skopeo: async (workspace) => createSkopeoClient(workspace),
+  skopeo: createSkopeoClient,
   ctr: async (workspace) => createCtrClient(workspace, await startContainerd(workspace)),
 };
 

@@ -17,7 +17,7 @@ const LAYER_BYTES = 2 * 1024 * 1024;
 const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageClient>>> = {
   docker: async (workspace) => createDockerClient(workspace, await startDockerd(workspace)),
   podman: createPodmanClient,
-  skopeo: async (workspace) => createSkopeoClient(workspace),
+  skopeo: createSkopeoClient,
 };
 
 let images: Workspace;

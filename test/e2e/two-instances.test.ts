@@ -170,7 +170,8 @@ describe.each(STORE_KINDS)('two instances over %s', (kind) => {
   });
 
   async function expectPulled(image: LayoutImage, host: string): Promise<void> {
-    const pulled = await createSkopeoClient(pair.workspace).pull(`${host}/${REPOSITORY}:1.0`);
+    const skopeo = await createSkopeoClient(pair.workspace);
+    const pulled = await skopeo.pull(`${host}/${REPOSITORY}:1.0`);
     const { manifestDigest, configDigest, diffIds } = image;
     expect(pulled).toEqual({ manifestDigest, configDigest, diffIds });
   }

@@ -8,6 +8,8 @@ import type { Workspace } from './workspace.ts';
 export interface Dockerd {
   /** `docker ARGS`, which must succeed. */
   docker(...args: readonly string[]): Promise<RunResult>;
+  /** `docker ARGS` with a text on its standard input; it must succeed. */
+  dockerWith(input: string, ...args: readonly string[]): Promise<RunResult>;
   /** `docker ARGS`, which may fail. */
   tryDocker(...args: readonly string[]): Promise<RunResult>;
 }
@@ -39,5 +41,9 @@ export async function startDockerd(workspace: Workspace): Promise<Dockerd> {
     if (!daemon.isRunning()) throw new Error(`dockerd ended:\n${daemon.screen()}`);
     return (await tryDocker('version')).exitCode === 0;
   });
-  return { tryDocker, docker: (...args) => run('docker', args, options) };
+  return {
+    tryDocker,
+    docker: (...args) => run('docker', args, options),
+    dockerWith: (input, ...args) => run('docker', args, { ...options, input }),
+  };
 }

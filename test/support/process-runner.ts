@@ -10,6 +10,8 @@ const END_TIMEOUT_MS = 20_000;
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Of standard input, which is empty unless said. */
+  readonly input?: string;
   readonly timeoutMs?: number;
 }
 
@@ -39,6 +41,8 @@ export async function execute(
   options: RunOptions = {},
 ): Promise<RunResult> {
   const child = spawnQuietly(command, args, options);
+  // A command that ends without reading it says why by its exit code.
+  child.stdin?.on('error', () => undefined).end(options.input);
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const capture = captureOutput(child);
   let isLate = false;
@@ -107,7 +111,7 @@ function spawnQuietly(command: string, args: readonly string[], options: RunOpti
   return spawn(command, args, {
     cwd: options.cwd,
     env: { ...minimalEnvironment(), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
 }
 

@@ -3,14 +3,19 @@ import type { Containerd } from '../containerd.ts';
 import { JsonValue } from '../json.ts';
 import { type RunResult, run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { ImageClient, PulledImage } from './image-client.ts';
+import type { LoginClient, PulledImage } from './image-client.ts';
 
 type Ctr = (...args: readonly string[]) => Promise<RunResult>;
 
-/** containerd's own client, in a namespace of its own. */
-export function createCtrClient(workspace: Workspace, containerd: Containerd): ImageClient {
+/** containerd's own client, in a namespace of its own. It has no login: each command is told who asks. */
+export function createCtrClient(workspace: Workspace, containerd: Containerd): LoginClient {
   const ctr: Ctr = (...args) =>
     run('ctr', ['--address', containerd.socket, '--namespace', 'e2e', ...args]);
+  const users = new Map<string, string>();
+  const optionsFor = (reference: string) => {
+    const user = users.get(reference.slice(0, reference.indexOf('/')));
+    return user === undefined ? ['--plain-http'] : ['--plain-http', '--user', user];
+  };
   return {
     async load(image, reference) {
       const archive = workspace.path('ctr.tar');
@@ -20,12 +25,15 @@ export function createCtrClient(workspace: Workspace, containerd: Containerd): I
       await ctr('images', 'tag', 'imported:image', reference);
       await ctr('images', 'rm', 'imported:image');
     },
-    push: async (reference) => void (await ctr('images', 'push', '--plain-http', reference)),
+    push: async (reference) =>
+      void (await ctr('images', 'push', ...optionsFor(reference), reference)),
     forget: async (reference) => void (await ctr('images', 'rm', '--sync', reference)),
     async pull(reference) {
-      await ctr('images', 'pull', '--plain-http', '--snapshotter', 'native', reference);
+      await ctr('images', 'pull', ...optionsFor(reference), '--snapshotter', 'native', reference);
       return inspect(ctr, reference);
     },
+    login: async (host, { user, password }) => void users.set(host, `${user}:${password}`),
+    logout: async (host) => void users.delete(host),
   };
 }
 

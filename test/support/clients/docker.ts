@@ -3,9 +3,9 @@ import type { Dockerd } from '../dockerd.ts';
 import { JsonValue } from '../json.ts';
 import { run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { ImageClient, PulledImage } from './image-client.ts';
+import type { LoginClient, PulledImage } from './image-client.ts';
 
-export function createDockerClient(workspace: Workspace, dockerd: Dockerd): ImageClient {
+export function createDockerClient(workspace: Workspace, dockerd: Dockerd): LoginClient {
   return {
     async load(image, reference) {
       const archive = workspace.path('docker-archive.tar');
@@ -19,6 +19,10 @@ export function createDockerClient(workspace: Workspace, dockerd: Dockerd): Imag
       await dockerd.docker('pull', reference);
       return inspect(dockerd, reference);
     },
+    async login(host, { user, password }) {
+      await dockerd.dockerWith(password, 'login', '--username', user, '--password-stdin', host);
+    },
+    logout: async (host) => void (await dockerd.docker('logout', host)),
   };
 }
 

@@ -9,6 +9,12 @@ export interface PulledImage {
   readonly diffIds: readonly string[];
 }
 
+/** What a client proves with who it is. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** A client of registries with a store of its own. A reference is `HOST:PORT/NAME:TAG`. */
 export interface ImageClient {
   /** Takes an image into the client's store, under a reference. */
@@ -17,4 +23,12 @@ export interface ImageClient {
   /** Removes the image with all its layers, so that a pull has to transfer them. */
   forget(reference: string): Promise<void>;
   pull(reference: string): Promise<PulledImage>;
+}
+
+/** A client with credentials of its own, none at first. A host is `HOST:PORT`. */
+export interface LoginClient extends ImageClient {
+  /** Replaces the login that was there. @throws CommandError when the registry refuses it */
+  login(host: string, login: Login): Promise<void>;
+  /** Harmless without a login. */
+  logout(host: string): Promise<void>;
 }

@@ -1,12 +1,13 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { JsonValue } from '../json.ts';
 import { findStorageDriver } from '../mounts.ts';
 import type { LayoutImage } from '../oci-layout.ts';
 import { type RunResult, run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { ImageClient } from './image-client.ts';
+import type { LoginClient } from './image-client.ts';
 
-export interface PodmanClient extends ImageClient {
+export interface PodmanClient extends LoginClient {
   pushWith(reference: string, ...options: readonly string[]): Promise<void>;
 }
 
@@ -33,6 +34,12 @@ export async function createPodmanClient(workspace: Workspace): Promise<PodmanCl
         diffIds: image.at('RootFS', 'Layers').texts,
       };
     },
+    async login(host, { user, password }) {
+      // Not by --password-stdin, which takes the line breaks out of a password.
+      const credentials = ['--username', user, '--password', password];
+      await podman(['login', '--tls-verify=false', ...credentials, host]);
+    },
+    logout: async () => void (await podman(['logout', '--all'])),
   };
 }
 
@@ -46,7 +53,7 @@ export async function loadLayout(command: StoreCommand, image: LayoutImage): Pro
   return stdout.trim();
 }
 
-/** podman and buildah take the same options, and would otherwise share the machine's store. */
+/** podman and buildah take the same options, and would otherwise share the machine's store and its logins. */
 export async function createStoreCommand(
   command: 'podman' | 'buildah',
   workspace: Workspace,
@@ -56,6 +63,9 @@ export async function createStoreCommand(
     `--runroot=${workspace.path(command, 'run')}`,
     `--storage-driver=${await findStorageDriver(workspace)}`,
   ];
-  const env = { HOME: workspace.directory };
+  const logins = workspace.path(command, 'auth.json');
+  await mkdir(dirname(logins), { recursive: true });
+  await writeFile(logins, '{}');
+  const env = { HOME: workspace.directory, REGISTRY_AUTH_FILE: logins };
   return (args, cwd = '/') => run(command, [...options, ...args], { env, cwd });
 }

@@ -1,9 +1,9 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { JsonValue } from '../json.ts';
 import { blobPath, fileDigest, type LayoutImage } from '../oci-layout.ts';
 import { run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { ImageClient, PulledImage } from './image-client.ts';
+import type { LoginClient, PulledImage } from './image-client.ts';
 
 /**
  * `skopeo copy`. With --preserve-digests always: otherwise it replaces layers by others of the same
@@ -19,24 +19,33 @@ export async function copyImage(
 }
 
 /** skopeo has no store: it pulls into a layout directory of its own. */
-export function createSkopeoClient(workspace: Workspace): ImageClient {
+export async function createSkopeoClient(workspace: Workspace): Promise<LoginClient> {
   const loaded = new Map<string, LayoutImage>();
   const directory = workspace.path('skopeo');
+  const authFile = `--authfile=${workspace.path('skopeo-auth.json')}`;
+  const forgetLogins = () => writeFile(workspace.path('skopeo-auth.json'), '{}');
+  await forgetLogins();
   return {
     load: async (image, reference) => void loaded.set(reference, image),
     async push(reference) {
       const image = loaded.get(reference);
       if (!image) throw new Error(`${reference} was not loaded`);
-      await copyImage(image.source, `docker://${reference}`);
+      await copyImage(image.source, `docker://${reference}`, authFile);
     },
     async forget(reference) {
       loaded.delete(reference);
       await rm(directory, { recursive: true, force: true });
     },
     async pull(reference) {
-      await copyImage(`docker://${reference}`, `oci:${directory}:pulled`);
+      await copyImage(`docker://${reference}`, `oci:${directory}:pulled`, authFile);
       return readLayout(directory);
     },
+    async login(host, { user, password }) {
+      // Not by --password-stdin, which takes the line breaks out of a password.
+      const credentials = ['--username', user, '--password', password];
+      await run('skopeo', ['login', '--tls-verify=false', authFile, ...credentials, host]);
+    },
+    logout: forgetLogins,
   };
 }
 
