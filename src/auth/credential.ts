@@ -36,6 +36,8 @@ function readBasic(encoded: string): Credential {
 
 /** Reads a user name and a password, as Basic has them, and the form of /token. */
 export function readPassword(user: string, password: string): Credential {
+  // What podman and skopeo answer a Basic challenge with when they have no login.
+  if (user === '' && password === '') return NONE;
   if (user === 'oauth2') return tokenOf(password);
   if (user !== 'instance-identity-document') {
     return unusable(`this user name isn't known: ${HOW}`);
