@@ -7,10 +7,13 @@ import type { LoginClient, PulledImage } from './image-client.ts';
 
 type Ctr = (...args: readonly string[]) => Promise<RunResult>;
 
-/** containerd's own client, in a namespace of its own. It has no login: each command is told who asks. */
+/**
+ * containerd's own client, in a namespace of its own. It has no login, so that each command is told
+ * who asks; and it shows with --debug alone what a registry says of a refusal.
+ */
 export function createCtrClient(workspace: Workspace, containerd: Containerd): LoginClient {
   const ctr: Ctr = (...args) =>
-    run('ctr', ['--address', containerd.socket, '--namespace', 'e2e', ...args]);
+    run('ctr', ['--debug', '--address', containerd.socket, '--namespace', 'e2e', ...args]);
   const users = new Map<string, string>();
   const optionsFor = (reference: string) => {
     const user = users.get(reference.slice(0, reference.indexOf('/')));
@@ -32,6 +35,7 @@ export function createCtrClient(workspace: Workspace, containerd: Containerd): L
       await ctr('images', 'pull', ...optionsFor(reference), '--snapshotter', 'native', reference);
       return inspect(ctr, reference);
     },
+    tag: async (reference, other) => void (await ctr('images', 'tag', reference, other)),
     login: async (host, { user, password }) => void users.set(host, `${user}:${password}`),
     logout: async (host) => void users.delete(host),
   };

@@ -19,6 +19,7 @@ export function createDockerClient(workspace: Workspace, dockerd: Dockerd): Logi
       await dockerd.docker('pull', reference);
       return inspect(dockerd, reference);
     },
+    tag: async (reference, other) => void (await dockerd.docker('tag', reference, other)),
     async login(host, { user, password }) {
       await dockerd.dockerWith(password, 'login', '--username', user, '--password-stdin', host);
     },

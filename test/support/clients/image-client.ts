@@ -27,6 +27,8 @@ export interface ImageClient {
 
 /** A client with credentials of its own, none at first. A host is `HOST:PORT`. */
 export interface LoginClient extends ImageClient {
+  /** Gives an image of the client's store another reference. */
+  tag(reference: string, other: string): Promise<void>;
   /** Replaces the login that was there. @throws CommandError when the registry refuses it */
   login(host: string, login: Login): Promise<void>;
   /** Harmless without a login. */

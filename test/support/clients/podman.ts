@@ -34,6 +34,7 @@ export async function createPodmanClient(workspace: Workspace): Promise<PodmanCl
         diffIds: image.at('RootFS', 'Layers').texts,
       };
     },
+    tag: async (reference, other) => void (await podman(['tag', reference, other])),
     async login(host, { user, password }) {
       // Not by --password-stdin, which takes the line breaks out of a password.
       const credentials = ['--username', user, '--password', password];

@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { JsonValue } from '../json.ts';
-import { blobPath, fileDigest, type LayoutImage } from '../oci-layout.ts';
+import { blobPath, fileDigest } from '../oci-layout.ts';
 import { run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
 import type { LoginClient, PulledImage } from './image-client.ts';
@@ -20,26 +20,32 @@ export async function copyImage(
 
 /** skopeo has no store: it pulls into a layout directory of its own. */
 export async function createSkopeoClient(workspace: Workspace): Promise<LoginClient> {
-  const loaded = new Map<string, LayoutImage>();
+  const sources = new Map<string, string>();
+  const sourceOf = (reference: string) => {
+    const source = sources.get(reference);
+    if (source === undefined) throw new Error(`${reference} was not loaded`);
+    return source;
+  };
   const directory = workspace.path('skopeo');
   const authFile = `--authfile=${workspace.path('skopeo-auth.json')}`;
   const forgetLogins = () => writeFile(workspace.path('skopeo-auth.json'), '{}');
   await forgetLogins();
   return {
-    load: async (image, reference) => void loaded.set(reference, image),
+    load: async (image, reference) => void sources.set(reference, image.source),
     async push(reference) {
-      const image = loaded.get(reference);
-      if (!image) throw new Error(`${reference} was not loaded`);
-      await copyImage(image.source, `docker://${reference}`, authFile);
+      await copyImage(sourceOf(reference), `docker://${reference}`, authFile);
     },
     async forget(reference) {
-      loaded.delete(reference);
+      sources.delete(reference);
       await rm(directory, { recursive: true, force: true });
     },
     async pull(reference) {
-      await copyImage(`docker://${reference}`, `oci:${directory}:pulled`, authFile);
+      const target = `oci:${directory}:pulled`;
+      await copyImage(`docker://${reference}`, target, authFile);
+      sources.set(reference, target);
       return readLayout(directory);
     },
+    tag: async (reference, other) => void sources.set(other, sourceOf(reference)),
     async login(host, { user, password }) {
       // Not by --password-stdin, which takes the line breaks out of a password.
       const credentials = ['--username', user, '--password', password];
