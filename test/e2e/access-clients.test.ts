@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type AccessRegistry, startAccessRegistry } from '../support/access-registry.ts';
 import { createCtrClient } from '../support/clients/ctr.ts';
 import { createDockerClient } from '../support/clients/docker.ts';
-import type { Login, LoginClient } from '../support/clients/image-client.ts';
+import type { LoginClient } from '../support/clients/image-client.ts';
 import { createPodmanClient } from '../support/clients/podman.ts';
 import { copyImage, createSkopeoClient } from '../support/clients/skopeo.ts';
 import { startContainerd } from '../support/containerd.ts';
@@ -10,6 +10,7 @@ import { startDockerd } from '../support/dockerd.ts';
 import { type LayoutImage, makeImage } from '../support/oci-layout.ts';
 import { CommandError } from '../support/process-runner.ts';
 import { type RecordingProxy, startRecordingProxy } from '../support/recording-proxy.ts';
+import { leaksOf } from '../support/secrecy.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 const LAYERS = 2;
@@ -104,7 +105,7 @@ describe.each(REGISTRIES)('$name', ({ challenge, isPublic, settings }) => {
 
   beforeAll(async () => {
     place = await createWorkspace();
-    registry = await startAccessRegistry(place, settings);
+    registry = await startAccessRegistry(place, { ...settings, SYSTEM_LOG_LEVEL: 'trace' });
     proxy = await startRecordingProxy(place, registry.server.url);
     sample = await makeImage(place.path('sample'), IMAGE);
     const { user, password } = registry.loginOf('jdoe');
@@ -140,13 +141,13 @@ describe.each(REGISTRIES)('$name', ({ challenge, isPublic, settings }) => {
     });
 
     test.each([
-      { what: 'a wrong token', made: 'token' },
-      { what: 'the document of an unknown machine', made: 'document' },
-    ] as const)('$what is refused', async ({ made }) => {
+      { what: 'a wrong token', who: 'nobody' },
+      { what: 'the document of an unknown machine', who: 'forged machine' },
+    ] as const)('$what is refused', async ({ who }) => {
       // ctr has no login: a push is what it needs its credentials for in every registry.
       const loginAndPush = async () => {
-        await client().login(proxy.host, unknownLogin(made));
-        await push(`acme/${name}-wrong-${made}`);
+        await client().login(proxy.host, registry.loginOf(who));
+        await push(`acme/${name}-${who.replace(' ', '-')}`);
       };
 
       expect(await screenOf(loginAndPush())).toMatch(invalid);
@@ -171,12 +172,6 @@ describe.each(REGISTRIES)('$name', ({ challenge, isPublic, settings }) => {
       await client().forget(samplePath());
     });
 
-    function unknownLogin(made: 'token' | 'document'): Login {
-      if (made === 'token') return { user: 'oauth2', password: `wrong-token-of-${name}` };
-      const password = registry.provider.forgeInstance();
-      return { user: 'instance-identity-document', password };
-    }
-
     async function expectPull(): Promise<void> {
       const { server } = registry;
       const before = await server.metric('pierone_downloaded_bytes_total');
@@ -197,6 +192,15 @@ describe.each(REGISTRIES)('$name', ({ challenge, isPublic, settings }) => {
       if (outcome === PUSHED) await push(repository);
       else expect(await screenOf(push(repository))).toMatch(outcome);
     }
+  });
+
+  test('nothing that the registry has said holds a token or a document', async () => {
+    const { log, stderr, managementUrl } = registry.server;
+    const metrics = await (await fetch(`${managementUrl}/metrics`)).text();
+    const said = [log, stderr, metrics];
+
+    expect(JSON.stringify(said)).toContain('pierone_downloaded_bytes_total');
+    expect(registry.secrets.flatMap((secret) => leaksOf(secret, said))).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Login } from './clients/image-client.ts';
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
 import type { ServerProcess } from './server.ts';
@@ -17,14 +18,19 @@ const SERVICES = [
   { uid: 'stups_reader', team: 'acme', scopes: ['uid'] },
 ] as const;
 
-export type Uid = (typeof EMPLOYEES)[number]['uid'] | (typeof SERVICES)[number]['uid'];
+const MACHINE = 'instance-identity-document';
+
+type Uid = (typeof EMPLOYEES)[number]['uid'] | (typeof SERVICES)[number]['uid'];
+type Asker = Uid | 'machine' | 'nobody' | 'forged machine';
 
 /** A registry whose access control asks an identity provider of its own. */
 export interface AccessRegistry {
   readonly server: ServerProcess;
   readonly provider: IdentityProvider;
-  /** By a token of an employee or a service, or by the document of a machine. */
-  loginOf(who: Uid | 'machine'): Login;
+  /** A new one: a token of an employee or a service, the document of a machine, or what nobody has given out. */
+  loginOf(who: Asker): Login;
+  /** Every token and document of `loginOf`. */
+  readonly secrets: readonly string[];
 }
 
 export async function startAccessRegistry(
@@ -36,12 +42,22 @@ export async function startAccessRegistry(
   for (const employee of EMPLOYEES) provider.addEmployee(employee);
   for (const service of SERVICES) provider.addService(service);
   const server = await startServerIn(workspace, { ...provider.environment, ...settings });
+  const secrets: string[] = [];
   return {
     server,
     provider,
-    loginOf: (who) =>
-      who === 'machine'
-        ? { user: 'instance-identity-document', password: provider.addInstance() }
-        : { user: 'oauth2', password: provider.issueToken(who) },
+    secrets,
+    loginOf(who) {
+      const login = makeLogin(provider, who);
+      secrets.push(login.password);
+      return login;
+    },
   };
+}
+
+function makeLogin(provider: IdentityProvider, who: Asker): Login {
+  if (who === 'nobody') return { user: 'oauth2', password: randomBytes(24).toString('base64url') };
+  if (who === 'machine') return { user: MACHINE, password: provider.addInstance() };
+  if (who === 'forged machine') return { user: MACHINE, password: provider.forgeInstance() };
+  return { user: 'oauth2', password: provider.issueToken(who) };
 }
