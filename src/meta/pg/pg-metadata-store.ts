@@ -4,6 +4,7 @@ import { Database } from './database.ts';
 import { PgDeletionRecords } from './deletion-records.ts';
 import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
+import { PgScmSourceRecords } from './scm-source-records.ts';
 import { PgUploadRecords } from './upload-records.ts';
 
 const HAS_OBJECTS = {
@@ -32,6 +33,7 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
     blobs: new PgBlobRecords(database),
     manifests: new PgManifestRecords(database, options.isMutableTag),
     deletions: new PgDeletionRecords(database),
+    scmSources: new PgScmSourceRecords(database),
     locks,
     async isEmpty() {
       const rows = await database.query(HAS_OBJECTS, []);
