@@ -69,6 +69,10 @@ class IngestPool implements Ingest {
     this.#idleCheck.unref();
   }
 
+  get isBusy(): boolean {
+    return this.#feeds.size > 0;
+  }
+
   async append(request: AppendRequest): Promise<BodyEnd> {
     const limit = await this.#admit(request);
     if (!limit) return 'cut';

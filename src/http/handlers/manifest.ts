@@ -74,16 +74,12 @@ async function putManifest(context: Context, repository: RepositoryName, referen
   const tags = readTags(exchange.query);
   const linesBytes = tags.reduce((sum, tag) => sum + TAG_LINE_BYTES + tag.length, 0);
   if (linesBytes > MAX_TAG_LINES_BYTES) throw tooManyTags();
-  const contentType = exchange.header('content-type');
+  const headers = {
+    contentType: exchange.header('content-type'),
+    scmSource: exchange.header('x-scm-source'),
+  };
   const body = bytes ?? new Uint8Array(0);
-  const pushed = await parts.manifests.push(
-    repository,
-    reference,
-    tags,
-    body,
-    contentType,
-    principal,
-  );
+  const pushed = await parts.manifests.push(repository, reference, tags, body, headers, principal);
   exchange.send({
     status: 201,
     headers: {
