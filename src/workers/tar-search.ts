@@ -93,6 +93,8 @@ class TarSearch {
 
   #onEntry(header: Header, stream: EntryStream, next: () => void): void {
     this.#entries += 1;
+    // It fails with the archive, whose error is met.
+    stream.on('error', () => undefined);
     if (this.#entries > this.#maxEntries) {
       this.#fail(new Unreadable(`its archive has more than ${this.#maxEntries} entries`));
     } else if (NAMES.has(header.name)) {
