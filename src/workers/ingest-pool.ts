@@ -283,7 +283,7 @@ function valueOf<T>(result: TaskResult<T>): T {
     case 'full':
       throw new StoreFull(result.message);
     case 'not-found':
-      throw new ObjectNotFound(result.message);
+      throw new ObjectNotFound(result.key);
     case 'unavailable':
       throw new StoreUnavailable(result.message);
   }

@@ -139,6 +139,6 @@ function fail(cause: unknown): never {
 
 function valueOf(result: TaskResult<ScmScanResult>): ScmScanResult {
   if (result.kind === 'done') return result.value;
-  if (result.reason === 'not-found') throw new ObjectNotFound(result.message);
+  if (result.reason === 'not-found') throw new ObjectNotFound(result.key);
   throw new StoreUnavailable(result.message);
 }

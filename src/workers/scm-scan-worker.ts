@@ -32,7 +32,7 @@ export async function scan(task: ScanTask): Promise<TaskResult<ScmScanResult>> {
     return { kind: 'done', value };
   } catch (error) {
     if (error instanceof ObjectNotFound) {
-      return { kind: 'failed', reason: 'not-found', message: error.message };
+      return { kind: 'failed', reason: 'not-found', key: error.key };
     }
     if (error instanceof StoreUnavailable) {
       return { kind: 'failed', reason: 'unavailable', message: error.message };
