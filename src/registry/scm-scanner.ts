@@ -10,8 +10,8 @@ import { BackgroundJob } from './background-job.ts';
 const MIB = 1024 * 1024;
 /** Blobs of both sizes are scanned at the same time, so that a small one never waits for a large one. */
 const LANES = [
-  { overBytes: -1, upToBytes: 32 * MIB },
-  { overBytes: 32 * MIB, upToBytes: Number.MAX_SAFE_INTEGER },
+  { overBytes: -1, upToBytes: 8 * MIB },
+  { overBytes: 8 * MIB, upToBytes: Number.MAX_SAFE_INTEGER },
 ] as const;
 type Lane = (typeof LANES)[number];
 
