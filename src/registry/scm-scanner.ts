@@ -55,7 +55,7 @@ export class ScmScanner {
     for (const job of this.#jobs) job.wake();
   }
 
-  /** Ends the thread of scans, too; what it was at is given back. */
+  /** Ends the threads of scans, too; what it was at is given back. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await Promise.all([this.#options.scans.close(), ...this.#jobs.map((job) => job.stop())]);

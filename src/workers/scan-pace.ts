@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { Unreadable } from './unreadable.ts';
 
 /*
- * What the HTTP thread and the thread of scans tell each other without a message, in memory that both have: an
+ * What the HTTP thread and the threads of scans tell each other without a message, in memory that both have: an
  * Int32Array with these places.
  */
 const BUSY = 0;

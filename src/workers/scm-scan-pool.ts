@@ -5,6 +5,7 @@ import type { StoreLocation } from '../storage/open-store.ts';
 import { WorkerDied } from './ingest.ts';
 import type { TaskResult } from './protocol.ts';
 import { PaceControl } from './scan-pace.ts';
+import type { ScanTask } from './scm-scan-worker.ts';
 import type { ScmScanRequest, ScmScanResult, ScmScans } from './scm-scans.ts';
 
 export interface ScanPoolOptions {
@@ -13,21 +14,21 @@ export interface ScanPoolOptions {
   readonly isBusy: () => boolean;
 }
 
-/** A small blob must not wait for a large one. */
-const SCANS_AT_A_TIME = 2;
-/** Then the thread's memory is given back. */
+/** A small blob must not wait for a large one. A thread with a task that may be aborted gets no other. */
+const MAX_THREADS = 2;
+/** Then a thread's memory is given back. */
 const IDLE_MS = 30_000;
 const BUSY_CHECK_MS = 50;
 /** Between the blobs of a push there are pauses. */
 const STAYS_BUSY_MS = 500;
-/** A scan that makes no step for so long hangs; a store that is silent fails before. */
+/** A scan that makes no step for so long hangs, and its thread is ended; a store that is silent fails before. */
 const HANG_MS = 180_000;
 const YOUNG_GENERATION_MIB = 2;
 const OLD_GENERATION_MIB = 128;
 /** Every scan notices within a step that it has to end. */
 const END_TIMEOUT_MS = 5_000;
 
-/** What the thread runs; see ingest-pool.ts. */
+/** What the threads run; see ingest-pool.ts. */
 const ENTRY = new URL(
   import.meta.url.endsWith('.ts')
     ? '../../dist/workers/scm-scan-worker.js'
@@ -35,7 +36,7 @@ const ENTRY = new URL(
   import.meta.url,
 );
 
-/** The thread is started with the first scan. */
+/** Threads are started with the first scans. */
 export function openScanPool(options: ScanPoolOptions): ScmScans {
   return new ScanPool(options);
 }
@@ -44,11 +45,10 @@ class ScanPool implements ScmScans {
   readonly #options: ScanPoolOptions;
   readonly #control = new PaceControl();
   readonly #running = new Set<Promise<unknown>>();
-  readonly #thread = new Piscina({
+  readonly #threads = new Piscina({
     filename: ENTRY.href,
     minThreads: 0,
-    maxThreads: 1,
-    concurrentTasksPerWorker: SCANS_AT_A_TIME,
+    maxThreads: MAX_THREADS,
     idleTimeout: IDLE_MS,
     resourceLimits: {
       maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB,
@@ -64,21 +64,14 @@ class ScanPool implements ScmScans {
     this.#options = options;
   }
 
-  async scan({ segments }: ScmScanRequest): Promise<ScmScanResult> {
-    const { store } = this.#options;
+  async scan(request: ScmScanRequest): Promise<ScmScanResult> {
     this.#observe();
     this.#watch ??= setInterval(() => this.#observe(), BUSY_CHECK_MS).unref();
-    const hang = new HangDetector(this.#control);
-    const task = { store, segments, cells: this.#control.cells };
-    const result: Promise<TaskResult<ScmScanResult>> = this.#thread.run(task, {
-      name: 'scan',
-      signal: hang.signal,
-    });
+    const result = this.#run(request);
     this.#running.add(result);
     try {
-      return valueOf(await result.catch(fail));
+      return await result;
     } finally {
-      hang.stop();
       this.#running.delete(result);
       if (this.#running.size === 0) this.#rest();
     }
@@ -90,7 +83,22 @@ class ScanPool implements ScmScans {
     const ended = Promise.allSettled(this.#running);
     await Promise.race([ended, delay(END_TIMEOUT_MS, undefined, { ref: false })]);
     this.#rest();
-    await this.#thread.destroy();
+    await this.#threads.destroy();
+  }
+
+  async #run({ segments }: ScmScanRequest): Promise<ScmScanResult> {
+    const hang = new HangDetector(this.#control);
+    try {
+      const task: ScanTask = { store: this.#options.store, segments, cells: this.#control.cells };
+      const options = { name: 'scan', signal: hang.signal };
+      const result: TaskResult<ScmScanResult> = await this.#threads.run(task, options);
+      return valueOf(result);
+    } catch (cause) {
+      if (cause instanceof ObjectNotFound || cause instanceof StoreUnavailable) throw cause;
+      throw new WorkerDied('the thread that looked into this blob ended', { cause });
+    } finally {
+      hang.stop();
+    }
   }
 
   #rest(): void {
@@ -105,7 +113,7 @@ class ScanPool implements ScmScans {
   }
 }
 
-/** Gives a signal when no scan has made a step for a long time: the thread is ended then. */
+/** Gives a signal when no scan has made a step for a long time. */
 class HangDetector {
   readonly #control: PaceControl;
   readonly #abort = new AbortController();
@@ -131,10 +139,6 @@ class HangDetector {
     if (steps === this.#steps) this.#abort.abort();
     this.#steps = steps;
   }
-}
-
-function fail(cause: unknown): never {
-  throw new WorkerDied('the thread that looked into this blob ended', { cause });
 }
 
 function valueOf(result: TaskResult<ScmScanResult>): ScmScanResult {

@@ -8,7 +8,7 @@ import { SCAN_LIMITS, scanBlob } from './scm-scan.ts';
 import type { ScmScanRequest, ScmScanResult } from './scm-scans.ts';
 
 /*
- * The entry of the thread that looks for sources in blobs, two at a time.
+ * The entry of a thread that looks for sources in blobs, one at a time.
  */
 
 /** On Linux each thread has a priority of its own; elsewhere it would be the whole process. */

@@ -12,10 +12,10 @@ export interface ScmScanRequest {
   readonly segments: readonly { readonly key: string; readonly sizeBytes: number }[];
 }
 
-/** Looks for sources in stored blobs, in a thread of its own, and yields to pushes. */
+/** Looks for sources in stored blobs, in threads of its own, and yields to pushes. */
 export interface ScmScans {
   /** @throws WorkerDied, ObjectNotFound, StoreUnavailable: another try may do better */
   scan(request: ScmScanRequest): Promise<ScmScanResult>;
-  /** Ends the thread. Scans under way fail with WorkerDied. */
+  /** Ends the threads. Scans under way fail with WorkerDied. */
   close(): Promise<void>;
 }

@@ -1,14 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HttpClient } from '../support/http-client.ts';
-import { archiveOf, SCM_SOURCE, scmFile } from '../support/layer-archives.ts';
-import {
-  expectStatus,
-  pushBlob,
-  randomSample,
-  sampleOf,
-  startUpload,
-} from '../support/sample-content.ts';
+import { archiveOf, entryOf, SCM_SOURCE, scmFile } from '../support/layer-archives.ts';
+import { pushBlob, randomSample, sampleOf, startUpload } from '../support/sample-content.ts';
 import { openScmScene, pushLayers, type ScmScene } from '../support/scm-scene.ts';
 import { useServers } from '../support/server-fixture.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -24,36 +18,32 @@ beforeEach(() => {
 
 afterEach(() => scene?.close());
 
-/** Its file comes behind so much that a scan of it takes a while, as long as a push is under way. */
-function largeLayer(): Buffer {
-  const files = Array.from({ length: 24 }, (_, at) => ({
-    name: `file-${at}`,
-    content: randomSample(MIB).bytes,
-  }));
-  return gzipSync(archiveOf([...files, scmFile()]), { level: 1 });
-}
+/** Its file comes behind so many that a scan takes a while, as long as a push is under way. */
+const LARGE_LAYER = gzipSync(
+  Buffer.concat([
+    entryOf({ name: 'random', content: randomSample(10 * MIB).bytes }),
+    Buffer.alloc(30 * MIB, entryOf({ name: 'empty' })),
+    archiveOf([scmFile()]),
+  ]),
+  { level: 1 },
+);
+const LARGE = sampleOf(LARGE_LAYER);
 
-/** A body that has begun, and doesn't go on. @returns what ends it */
-async function beginPush(api: HttpClient): Promise<() => Promise<void>> {
+/** A body that has begun, and doesn't go on. */
+async function beginPush(api: HttpClient): Promise<void> {
   const { bytes } = randomSample(2 * MIB);
   const path = await startUpload(api, 'scm/slow');
   const request = api.open('PATCH', path, { 'Content-Length': String(bytes.length) });
   await request.connected;
-  request.write(bytes.subarray(0, MIB));
-  return async () => {
-    request.end(bytes.subarray(MIB));
-    await expectStatus(request.answer, 202);
-  };
+  await request.write(bytes.subarray(0, MIB));
 }
 
 /** Pushes an image whose layer takes long, and waits until a scan of it is under way. */
-async function beginScan(api: HttpClient): Promise<Buffer> {
-  const layer = largeLayer();
-  await pushBlob(api, 'scm/large', sampleOf(layer));
+async function beginScan(api: HttpClient): Promise<void> {
+  await pushBlob(api, 'scm/large', LARGE);
   await beginPush(api);
-  await pushLayers(api, 'scm/large', '1', [layer]);
-  await waitUntil('a scan', async () => (await scene.scanOf(sampleOf(layer)))?.attempts === 1);
-  return layer;
+  await pushLayers(api, 'scm/large', '1', [LARGE_LAYER]);
+  await waitUntil('a scan', async () => (await scene.scanOf(LARGE))?.attempts === 1);
 }
 
 async function source() {
@@ -62,12 +52,12 @@ async function source() {
 
 test('a scan that a crash interrupts is done by the next start', async () => {
   const { server, api } = await fixture.start();
-  const layer = await beginScan(api);
+  await beginScan(api);
   await server.kill();
-  expect(await scene.scanOf(sampleOf(layer))).toMatchObject({ state: 'due', attempts: 1 });
+  expect(await scene.scanOf(LARGE)).toMatchObject({ state: 'due', attempts: 1 });
   await fixture.start();
   expect(await source()).toMatchObject(SCM_SOURCE);
-  expect(await scene.scanOf(sampleOf(layer))).toMatchObject({ state: 'done', attempts: 2 });
+  expect(await scene.scanOf(LARGE)).toMatchObject({ state: 'done', attempts: 2 });
 });
 
 test('a scan that a crash interrupts is done by another instance', async () => {
@@ -80,9 +70,9 @@ test('a scan that a crash interrupts is done by another instance', async () => {
 
 test('a scan that an orderly end interrupts is given back, and is no attempt', async () => {
   const { server, api } = await fixture.start({ SHUTDOWN_TIMEOUT: '1' });
-  const layer = await beginScan(api);
+  await beginScan(api);
   expect(await server.stop()).toBe(0);
-  expect(await scene.scanOf(sampleOf(layer))).toMatchObject({ state: 'due', attempts: 0 });
+  expect(await scene.scanOf(LARGE)).toMatchObject({ state: 'due', attempts: 0 });
   await fixture.start();
   expect(await source()).toMatchObject(SCM_SOURCE);
   expect(server.log.filter(({ level }) => level === 'error')).toEqual([]);
@@ -90,22 +80,23 @@ test('a scan that an orderly end interrupts is given back, and is no attempt', a
 
 test('a small layer is scanned while a large one is, and pushes go on', async () => {
   const { api } = await fixture.start();
-  const layer = await beginScan(api);
+  await beginScan(api);
   for (const tag of ['1', '2', '3']) {
     await pushLayers(api, 'scm/small', tag, [archiveOf([scmFile({ author: tag })])]);
     expect((await scene.report('scm/small', tag)).source).toMatchObject({ author: tag });
   }
-  expect(await scene.scanOf(sampleOf(layer))).toMatchObject({ state: 'due' });
+  expect(await scene.scanOf(LARGE)).toMatchObject({ state: 'due' });
 });
 
 test('two instances scan each layer once', async () => {
   const instances = [await fixture.start(), await fixture.start()];
   const tags = Array.from({ length: 30 }, (_, at) => `${at}`);
   await Promise.all(
-    tags.map((tag, at) => {
-      const api = instances[at % 2]?.api;
-      const layers = [archiveOf([scmFile({ author: tag })]), archiveOf([{ name: 'base' }])];
-      return api && pushLayers(api, 'scm/two', tag, layers);
+    instances.map(async ({ api }, instance) => {
+      for (const tag of tags.filter((_, at) => at % 2 === instance)) {
+        const layers = [archiveOf([scmFile({ author: tag })]), archiveOf([{ name: 'base' }])];
+        await pushLayers(api, 'scm/two', tag, layers);
+      }
     }),
   );
   for (const tag of tags) {
