@@ -13,6 +13,7 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 export function openInlineIngest(options: IngestOptions): Ingest {
   const pool = openIngestPool({ ...options, threads: 1 });
   return {
+    isBusy: false,
     append: (request) => append(request, options),
     digestStored: (segments, algorithm) => pool.digestStored(segments, algorithm),
     close: () => pool.close(),

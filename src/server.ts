@@ -21,12 +21,14 @@ import { openAccess } from './open-access.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
+import { ScmScanner } from './registry/scm-scanner.ts';
 import { Sweeper } from './registry/sweeper.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
+import { openScanPool } from './workers/scm-scan-pool.ts';
 
 /** Time for storing what cut requests had sent. */
 const CUT_TIMEOUT_MS = 10_000;
@@ -113,6 +115,7 @@ async function start(
   closers.add(() => ingest.close());
   startSweeper(config, metadata, store, registryId, log, closers);
   startCompactor(config, metadata, store, log, closers);
+  const scanner = startScmScanner(metadata, location, ingest, log, closers);
 
   const management = await listenManagement(config.management, metrics);
   closers.add(() => management.close());
@@ -127,7 +130,7 @@ async function start(
     tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     blobs: new Blobs(metadata, store),
-    manifests: new Manifests(metadata, log),
+    manifests: new Manifests(metadata, log, () => scanner.wake()),
     metrics,
     log,
     proxies,
@@ -267,6 +270,20 @@ function startCompactor(
   const compactor = new Compactor({ metadata, store, joiner, log, intervalMs, graceMs });
   compactor.start();
   closers.add(() => compactor.stop());
+}
+
+function startScmScanner(
+  metadata: MetadataStore,
+  store: StoreLocation,
+  ingest: Ingest,
+  log: Log,
+  closers: Closers,
+): ScmScanner {
+  const scans = openScanPool({ store, isBusy: () => ingest.isBusy });
+  const scanner = new ScmScanner({ records: metadata.scmSources, scans, log });
+  scanner.start();
+  closers.add(() => scanner.stop());
+  return scanner;
 }
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {

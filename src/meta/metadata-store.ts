@@ -6,6 +6,7 @@ import type { Principal } from '../oci/principal.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import type { ScmFinding, ScmReport, ScmSource } from '../oci/scm-source.ts';
 
 /** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
 export class MetadataUnavailable extends Error {
@@ -72,6 +73,8 @@ export interface ManifestPush {
   /** All are set, or none. */
   readonly tags: readonly Tag[];
   readonly principal: Principal;
+  /** Of the tags: what the header of the push says. A tag that has one, and stays as it is, keeps its own. */
+  readonly scmSource: ScmSource | undefined;
 }
 
 export type ManifestPushResult =
@@ -150,6 +153,40 @@ export interface ManifestRecords {
   listRepositories(page: Page): Promise<string[]>;
 }
 
+/** A blob to look for a source in, and its claim. */
+export interface ScmScan {
+  readonly digest: Digest;
+  readonly segments: readonly Segment[];
+  /** This one included. */
+  readonly attempts: number;
+}
+
+/** Sources of images: what was found, and where it is to be looked for. */
+export interface ScmSourceRecords {
+  /** `latest` means the newest immutable tag. @returns undefined when there is no such tag */
+  ofTag(repository: RepositoryName, tag: Tag): Promise<ScmReport | undefined>;
+  /** Of those tags that exist, by their names; `latest` is a name like any other here. */
+  ofTags(repository: RepositoryName, tags: readonly Tag[]): Promise<Map<string, ScmReport>>;
+  /** Without the headers of tags. @returns undefined when the repository doesn't have the manifest */
+  ofManifest(repository: RepositoryName, digest: Digest): Promise<ScmReport | undefined>;
+  /**
+   * Claims the smallest blob of more than `overBytes` and up to `upToBytes` that is due and nobody else has claimed,
+   * for so long.
+   */
+  claimScan(overBytes: number, upToBytes: number, claimMs: number): Promise<ScmScan | undefined>;
+  /** The claim lasts so long from now. */
+  renewClaim(digest: Digest, claimMs: number): Promise<void>;
+  /** The scan is over, with what it found, if anything. */
+  endScan(
+    digest: Digest,
+    found: { readonly origin: 'file' | 'label'; readonly finding: ScmFinding } | undefined,
+  ): Promise<void>;
+  /** The scan is over: it won't be tried again. */
+  failScan(digest: Digest, reason: string): Promise<void>;
+  /** Gives the claim back. The scan is due in so long; an attempt that `counts` is one of a few. */
+  postponeScan(digest: Digest, forMs: number, counts: boolean): Promise<void>;
+}
+
 /**
  * Objects that no row names any more, and those that are to be deleted. A key on the list that a row comes to name
  * leaves it, unless a sweep has claimed it: then the row is refused.
@@ -221,6 +258,7 @@ export interface MetadataStore {
   readonly deletions: DeletionRecords;
   readonly refusals: RefusalRecords;
   readonly tokenKeys: TokenKeyRecords;
+  readonly scmSources: ScmSourceRecords;
   readonly locks: Locks;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;

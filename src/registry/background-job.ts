@@ -15,6 +15,8 @@ export class BackgroundJob {
   readonly #run: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #isWoken = false;
 
   constructor(options: BackgroundJobOptions, run: () => Promise<void>) {
     this.#options = options;
@@ -23,6 +25,15 @@ export class BackgroundJob {
 
   start(): void {
     this.#schedule(this.#options.firstMs);
+  }
+
+  /** A run begins at once, or right after the one under way. */
+  wake(): void {
+    if (!this.#timer) return;
+    this.#isWoken = true;
+    if (this.#isRunning) return;
+    clearTimeout(this.#timer);
+    this.#schedule(0);
   }
 
   /** No run begins any more. Resolves when the one under way has ended: telling it to is the caller's part. */
@@ -41,11 +52,14 @@ export class BackgroundJob {
 
   async #runOnce(): Promise<void> {
     const { log, failure, intervalMs } = this.#options;
+    this.#isRunning = true;
+    this.#isWoken = false;
     try {
       await this.#run();
     } catch (error) {
       log.error({ err: error }, failure);
     }
-    if (this.#timer) this.#schedule(intervalMs);
+    this.#isRunning = false;
+    if (this.#timer) this.#schedule(this.#isWoken ? 0 : intervalMs);
   }
 }

@@ -14,6 +14,7 @@ import type { Principal } from '../oci/principal.ts';
 import { LATEST, type Reference, type Tag } from '../oci/reference.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
+import { readScmHeader } from '../oci/scm-source.ts';
 import { SharedQuery } from './shared-query.ts';
 
 /** Memory for manifests that were read; they can't change. */
@@ -28,6 +29,13 @@ const MAX_SHOWN_DIGESTS = 20;
 export interface FoundManifest extends ManifestRecord {
   /** True: the reference will always find this manifest. */
   readonly isFixed: boolean;
+}
+
+/** What a push says beside the manifest's bytes. */
+export interface ManifestHeaders {
+  readonly contentType: string | undefined;
+  /** X-SCM-Source. */
+  readonly scmSource?: string | undefined;
 }
 
 export interface PushedManifest {
@@ -47,9 +55,13 @@ export class Manifests {
   readonly #tagQueries = new SharedQuery<TagRecord | undefined>();
   readonly #listQueries = new SharedQuery<string[] | undefined>();
 
-  constructor(metadata: MetadataStore, log: Log) {
+  readonly #onStored: () => void;
+
+  /** @param onStored told of each manifest that was stored */
+  constructor(metadata: MetadataStore, log: Log, onStored: () => void) {
     this.#metadata = metadata;
     this.#log = log;
+    this.#onStored = onStored;
   }
 
   /** @throws OciError MANIFEST_UNKNOWN */
@@ -70,18 +82,20 @@ export class Manifests {
     reference: Reference,
     tags: readonly Tag[],
     bytes: Uint8Array,
-    contentType: string | undefined,
+    { contentType, scmSource: scmHeader }: ManifestHeaders,
     principal: Principal,
   ): Promise<PushedManifest> {
     const digest = digestOfPush(reference, bytes);
     const manifest = parseManifest(bytes, contentType);
+    const scmSource = scmHeader === undefined ? undefined : readScmHeader(scmHeader);
     const allTags = [...new Set(reference.kind === 'tag' ? [reference.tag, ...tags] : tags)];
-    const push = { repository, digest, bytes, manifest, tags: allTags, principal };
+    const push = { repository, digest, bytes, manifest, tags: allTags, principal, scmSource };
     const result = await this.#metadata.manifests.push(push);
     const who = { repository, digest, tags: allTags, uid: principal.uid };
     if (result.kind === 'stored') this.#log.info(who, 'stored manifest');
     else this.#log.info({ ...who, reason: result.kind }, 'refused manifest');
     throwUnlessStored(result);
+    this.#onStored();
     return { digest, subject: manifest.subject?.digest };
   }
 

@@ -1,8 +1,11 @@
 /** No object has this key. */
 export class ObjectNotFound extends Error {
   override readonly name = 'ObjectNotFound';
+  readonly key: string;
+
   constructor(key: string, options?: ErrorOptions) {
     super(`no object ${key}`, options);
+    this.key = key;
   }
 }
 

@@ -69,6 +69,10 @@ class IngestPool implements Ingest {
     this.#idleCheck.unref();
   }
 
+  get isBusy(): boolean {
+    return this.#feeds.size > 0;
+  }
+
   async append(request: AppendRequest): Promise<BodyEnd> {
     const limit = await this.#admit(request);
     if (!limit) return 'cut';
@@ -279,7 +283,7 @@ function valueOf<T>(result: TaskResult<T>): T {
     case 'full':
       throw new StoreFull(result.message);
     case 'not-found':
-      throw new ObjectNotFound(result.message);
+      throw new ObjectNotFound(result.key);
     case 'unavailable':
       throw new StoreUnavailable(result.message);
   }

@@ -60,7 +60,7 @@ export async function digestStored(task: DigestTask): Promise<TaskResult<Digest>
 function failure(error: unknown): TaskResult<never> {
   if (error instanceof StoreFull) return { kind: 'failed', reason: 'full', message: error.message };
   if (error instanceof ObjectNotFound) {
-    return { kind: 'failed', reason: 'not-found', message: error.message };
+    return { kind: 'failed', reason: 'not-found', key: error.key };
   }
   if (error instanceof StoreUnavailable) {
     return { kind: 'failed', reason: 'unavailable', message: error.message };

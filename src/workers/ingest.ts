@@ -73,6 +73,8 @@ export interface Ingest {
     segments: readonly { readonly key: string; readonly sizeBytes: number }[],
     algorithm: DigestAlgorithm,
   ): Promise<Digest>;
+  /** True while an append is under way. */
+  readonly isBusy: boolean;
   /** Ends the threads. Appends under way fail with WorkerDied. */
   close(): Promise<void>;
 }

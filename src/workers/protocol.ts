@@ -52,6 +52,11 @@ export type TaskResult<T> =
   | { readonly kind: 'done'; readonly value: T }
   | {
       readonly kind: 'failed';
-      readonly reason: 'not-found' | 'full' | 'unavailable';
+      readonly reason: 'not-found';
+      readonly key: string;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly reason: 'full' | 'unavailable';
       readonly message: string;
     };

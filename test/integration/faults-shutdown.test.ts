@@ -99,6 +99,7 @@ test('what a cut client sent is kept also when the database is slow', async () =
       openIngest: (ingestOptions) => {
         const ingest = openIngestPool(ingestOptions);
         return {
+          isBusy: false,
           append: (request) =>
             ingest.append({
               ...request,

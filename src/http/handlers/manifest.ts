@@ -79,14 +79,17 @@ async function putManifest(context: Context, repository: RepositoryName, referen
   const tags = readTags(exchange.query);
   const linesBytes = tags.reduce((sum, tag) => sum + TAG_LINE_BYTES + tag.length, 0);
   if (linesBytes > MAX_TAG_LINES_BYTES) throw tooManyTags();
-  const contentType = exchange.header('content-type');
+  const headers = {
+    contentType: exchange.header('content-type'),
+    scmSource: exchange.header('x-scm-source'),
+  };
   const body = bytes ?? new Uint8Array(0);
   const pushed = await parts.manifests.push(
     repository,
     reference,
     tags,
     body,
-    contentType,
+    headers,
     caller.principal,
   );
   exchange.send({

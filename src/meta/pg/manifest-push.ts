@@ -6,6 +6,7 @@ import type { ManifestPush, ManifestPushResult } from '../metadata-store.ts';
 import type { Database, Queryable } from './database.ts';
 import { lockRepository } from './repositories.ts';
 import { principalColumns, toDigest } from './rows.ts';
+import { addAnnotatedSource, setTagSources } from './scm-push.ts';
 
 const MISSING = {
   name: 'manifest-missing',
@@ -38,9 +39,15 @@ const ADD_MANIFEST = {
          on conflict do nothing
          returning digest`,
 };
+/** In one statement, since the repository's lock is held. */
 const ADD_BLOBS = {
   name: 'manifest-add-blobs',
-  text: 'insert into manifest_blobs (repository_id, manifest, blob) select $1, $2, unnest($3::text[])',
+  text: `with added as
+           (insert into manifest_blobs (repository_id, manifest, blob, layer)
+            select $1, $2, blob, layer from unnest($3::text[], $4::int[]) as wanted (blob, layer))
+         insert into scm_scans (digest, size_bytes)
+         select digest, size_bytes from blobs where digest = any($3) order by digest
+         on conflict do nothing`,
 };
 const ADD_CHILDREN = {
   name: 'manifest-add-children',
@@ -111,6 +118,7 @@ export async function pushManifest(
     if (refused.length > 0) return rollback({ kind: 'refused', refused });
     await addManifest(query, id, push);
     await setTags(query, id, push, decided, lastTagged);
+    await setTagSources(query, id, push);
     return { kind: 'stored' };
   });
   if (attempt.kind !== 'refused') return attempt;
@@ -167,8 +175,20 @@ async function addManifest(query: Queryable, id: string, push: ManifestPush): Pr
   if (added.length === 0) return;
   // Sorted, so that two pushes never wait for each other's rows in turn.
   const { blobs, manifests } = manifest;
-  if (blobs.length > 0) await query.query(ADD_BLOBS, [id, digest, blobs.toSorted()]);
+  if (blobs.length > 0) await addBlobs(query, id, push, blobs.toSorted());
   if (manifests.length > 0) await query.query(ADD_CHILDREN, [id, digest, manifests.toSorted()]);
+  await addAnnotatedSource(query, push);
+}
+
+async function addBlobs(
+  query: Queryable,
+  id: string,
+  { digest, manifest }: ManifestPush,
+  blobs: readonly Digest[],
+): Promise<void> {
+  const places = new Map(manifest.members.map((member, place) => [member, place]));
+  const layers = blobs.map((blob) => places.get(blob) ?? null);
+  await query.query(ADD_BLOBS, [id, digest, blobs, layers]);
 }
 
 async function setTags(

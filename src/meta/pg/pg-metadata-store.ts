@@ -5,6 +5,7 @@ import { PgDeletionRecords } from './deletion-records.ts';
 import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
 import { PgRefusalRecords } from './refusal-records.ts';
+import { PgScmSourceRecords } from './scm-source-records.ts';
 import { PgTokenKeyRecords } from './token-key-records.ts';
 import { PgUploadRecords } from './upload-records.ts';
 
@@ -36,6 +37,7 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
     deletions: new PgDeletionRecords(database),
     refusals: new PgRefusalRecords(database),
     tokenKeys: new PgTokenKeyRecords(database),
+    scmSources: new PgScmSourceRecords(database),
     locks,
     async isEmpty() {
       const rows = await database.query(HAS_OBJECTS, []);
