@@ -114,8 +114,12 @@ export class Access {
   decideLists(caller: Caller, isPublic: boolean): Decision {
     const { isSecured, allowsPublicRead } = this.settings;
     if (!isSecured || (isPublic && allowsPublicRead)) return ALLOWED;
-    if (caller.identity || grantedToSomebody(caller)?.mayReadCatalog) return ALLOWED;
-    return { isAllowed: false, code: 'UNAUTHORIZED', reason: 'authentication required: log in' };
+    const granted = grantedToSomebody(caller);
+    if (caller.identity || granted?.mayReadCatalog) return ALLOWED;
+    const reason = granted
+      ? "the token doesn't cover this: get one with the scope registry:catalog:*"
+      : 'authentication required: log in';
+    return { isAllowed: false, code: 'UNAUTHORIZED', reason };
   }
 
   async #ofToken(token: string, source: () => string): Promise<Caller> {

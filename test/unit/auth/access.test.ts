@@ -1,19 +1,21 @@
 import { beforeEach, expect, test } from 'vitest';
+import type { Identity } from '../../../src/auth/identity.ts';
 import { RegistryTokens } from '../../../src/auth/registry-token.ts';
 import type { Grant } from '../../../src/auth/token-claims.ts';
 import { ConfiguredTokenKeys } from '../../../src/auth/token-keys.ts';
 import { parseRepositoryName, type RepositoryName } from '../../../src/oci/repository-name.ts';
 import { ListedAccess } from '../../support/token-access.ts';
 
-/*
- * What registry tokens of nobody are good for, wherever they come from: one may have been given while nothing was
- * protected, or while everyone could read.
- */
-
 const EVERYTHING: readonly Grant[] = [
   { type: 'registry', name: 'catalog', actions: ['*'] },
   { type: 'repository', name: 'acme/app', actions: ['pull', 'push', 'push-with-source'] },
 ];
+
+const ALICE: Identity = {
+  principal: { uid: 'alice', realm: 'employees' },
+  kind: 'oauth',
+  scopes: new Set(),
+};
 
 let tokens: RegistryTokens;
 
@@ -22,11 +24,15 @@ beforeEach(() => {
   tokens = new RegistryTokens({ keys, registryId: 'r', service: 'pierone.example.org' });
 });
 
-async function openForNobody(allowsPublicRead: boolean) {
+async function open(
+  bearer: Identity | 'anonymous',
+  granted = EVERYTHING,
+  allowsPublicRead = false,
+) {
   const listed = new ListedAccess();
   const settings = { isSecured: true, allowsPublicRead, knowsTeams: true };
   const access = Object.assign(listed, { settings }).open(tokens);
-  const { token } = await tokens.issue('anonymous', EVERYTHING, []);
+  const { token } = await tokens.issue(bearer, granted, []);
   const caller = await access.authenticate({ kind: 'token', token }, () => '127.0.0.1');
   return { access, caller };
 }
@@ -37,6 +43,7 @@ function nameOf(text: string): RepositoryName {
   return name;
 }
 
+/** A token of nobody may have been given while nothing was protected, or while everyone could read. */
 test.each([
   ['pull', false, true],
   ['pull', true, false],
@@ -46,7 +53,7 @@ test.each([
 ] as const)(
   'a token of nobody: %s, public read %s: refused %s',
   async (action, isPublic, isRefused) => {
-    const { access, caller } = await openForNobody(isPublic);
+    const { access, caller } = await open('anonymous', EVERYTHING, isPublic);
     const decision = await access.decide(caller, action, nameOf('acme/app'));
     expect(decision).toMatchObject(
       isRefused
@@ -57,7 +64,17 @@ test.each([
 );
 
 test('a token of nobody opens no list that public read keeps closed', async () => {
-  const { access, caller } = await openForNobody(true);
+  const { access, caller } = await open('anonymous', EVERYTHING, true);
   expect(access.decideLists(caller, true).isAllowed).toBe(true);
   expect(access.decideLists(caller, false)).toMatchObject({ code: 'UNAUTHORIZED' });
+});
+
+test('lists are for tokens that were made for them, and the others are told which scope they lack', async () => {
+  const withCatalog = await open(ALICE);
+  expect(withCatalog.access.decideLists(withCatalog.caller, false).isAllowed).toBe(true);
+  const without = await open(ALICE, []);
+  expect(without.access.decideLists(without.caller, true)).toMatchObject({
+    code: 'UNAUTHORIZED',
+    reason: expect.stringContaining('registry:catalog:*'),
+  });
 });
