@@ -73,8 +73,10 @@ function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** What can be stored and shown, since a name can be part of the reason of a refusal. */
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_NAME_LENGTH;
+  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH) return false;
+  return !/[\p{Cc}\p{Cs}]/u.test(value);
 }
 
 /** Seconds since 1970, or a number of seconds, as ms. */

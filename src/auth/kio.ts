@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { askAsBearer, endpointBelow } from './ask-as-bearer.ts';
+import { namesOf } from './claims.ts';
 import { type Identity, IdentityUnavailable } from './identity.ts';
 import type { TeamSource } from './team-source.ts';
 
@@ -33,7 +34,7 @@ export class KioSource implements TeamSource {
     if (!answer) return new Set();
     const app = application.safeParse(answer.body);
     if (!app.success) throw new IdentityUnavailable(SETTING, 'it answers with no application');
-    return new Set(app.data.active === false ? [] : [app.data.team_id]);
+    return new Set(app.data.active === false ? [] : namesOf(app.data.team_id));
   }
 }
 

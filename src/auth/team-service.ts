@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { askAsBearer, endpointBelow } from './ask-as-bearer.ts';
+import { namesOf } from './claims.ts';
 import { type Identity, IdentityUnavailable } from './identity.ts';
 import type { TeamSource } from './team-source.ts';
 
@@ -39,6 +40,6 @@ export class TeamServiceSource implements TeamSource {
     if (!answer) return new Set();
     const teams = accounts.safeParse(answer.body);
     if (!teams.success) throw new IdentityUnavailable(SETTING, 'it answers with no list of teams');
-    return new Set(teams.data);
+    return new Set(namesOf(teams.data));
   }
 }

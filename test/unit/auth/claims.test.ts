@@ -52,6 +52,12 @@ test('realms and teams lose the slashes around them, and no others', () => {
   expect(namesOf({ acme: true })).toEqual([]);
 });
 
+test('names that nothing could store or show are left out', () => {
+  expect(namesOf(['acme', 'a\0b', 'a\nb', 'a\uD800', 'x'.repeat(257)])).toEqual(['acme']);
+  expect(realmOf('employees\0')).toBeUndefined();
+  expect(scopesOf('uid a\0b')).toEqual(['uid']);
+});
+
 test('scopes are a list, or words in a text', () => {
   expect(scopesOf('uid  application.write ')).toEqual(['uid', 'application.write']);
   expect(scopesOf(['uid', 'application.write', 1, ''])).toEqual(['uid', 'application.write']);
