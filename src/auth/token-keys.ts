@@ -17,32 +17,12 @@ export interface TokenKeys {
   close(): Promise<void>;
 }
 
-/** RFC 7518, section 3.2: HS256 needs a key of 32 bytes at least. */
-const MIN_SECRET_LENGTH = 32;
-const MAX_SECRETS = 2;
-
-/** Reads HTTP_TOKEN_KEY: one secret, or two of them, separated by a comma. @throws Error a sentence that holds no secret */
-export function readTokenSecrets(text: string): string[] {
-  const secrets = text.split(',').map((secret) => secret.trim());
-  if (secrets.length > MAX_SECRETS) {
-    throw new Error(
-      'there are more than two secrets: the first one signs, one more is accepted while you rotate them',
-    );
-  }
-  if (secrets.some((secret) => secret.length < MIN_SECRET_LENGTH)) {
-    throw new Error(
-      `a secret has fewer than ${MIN_SECRET_LENGTH} characters: make one with openssl rand -hex 32`,
-    );
-  }
-  return secrets;
-}
-
 /** Keys that the operator gives to each instance: the first one signs, all verify. */
 export class ConfiguredTokenKeys implements TokenKeys {
   readonly #signing: TokenKey;
   readonly #keys: readonly TokenKey[];
 
-  /** @param secrets as {@link readTokenSecrets} gives them */
+  /** @param secrets one at least, each of 32 characters or more (RFC 7518, section 3.2) */
   constructor(secrets: readonly string[]) {
     this.#keys = secrets.map(toKey);
     const [signing] = this.#keys;

@@ -116,6 +116,31 @@ test.each(['HTTP_TOKENINFO_URL', 'TOKENINFO_URL'])(
   },
 );
 
+describe('secrets that sign registry tokens', () => {
+  const OLD = 'an old secret of thirty-two chars';
+  const NEW = 'a new secret of thirty-two charss';
+
+  test('are one or two, separated by a comma', () => {
+    const read = (keys: string) =>
+      readConfig({ ...SECURED, HTTP_TOKEN_KEY: keys }).access.tokenKeys;
+    expect(read(OLD)).toEqual([OLD]);
+    expect(read(` ${NEW} , ${OLD}`)).toEqual([NEW, OLD]);
+  });
+
+  test.each([
+    ['a short one', 'x'.repeat(31)],
+    ['a short one behind a good one', `${NEW},short`],
+    ['a comma too many', `${NEW},`],
+    ['three', `${NEW},${OLD},${OLD}`],
+  ])('are refused without being shown: %s', (_, keys) => {
+    const problems = problemsOf({ ...SECURED, HTTP_TOKEN_KEY: keys });
+    expect(problems).toEqual([expect.stringMatching(/^HTTP_TOKEN_KEY must be one or two secrets/)]);
+    for (const key of keys.split(',').filter((one) => one !== '')) {
+      expect(problems.join()).not.toContain(key);
+    }
+  });
+});
+
 test("the original's last way to know teams is refused, unless another one is set", () => {
   const magnificent = { ...SECURED, HTTP_MAGNIFICENT_URL: 'https://magnificent.example.org' };
   expect(problemsOf(magnificent)).toEqual([
