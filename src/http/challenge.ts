@@ -1,3 +1,4 @@
+import type { Action } from '../auth/policy.ts';
 import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 
@@ -67,6 +68,11 @@ export function tokenRealm(
     externalOrigin ??
     (clientOrigin !== undefined && isPlain(clientOrigin) ? clientOrigin : undefined);
   return origin === undefined ? undefined : `${origin}/token`;
+}
+
+/** Whoever pushes reads, too. */
+export function scopeFor(repository: RepositoryName, action: Action): WantedScope {
+  return { repository, actions: action === 'pull' ? ['pull'] : ['pull', 'push'] };
 }
 
 function scopeOf(wanted: NonNullable<WantedScope>): string {

@@ -6,6 +6,7 @@ import { parseTag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import {
   challengeOf,
+  scopeFor,
   type TokenProblem,
   tokenRealm,
   type WantedScope,
@@ -50,8 +51,14 @@ export class Gate {
     return isSecured && !allowsPublicRead;
   }
 
-  /** @throws OciError when there is a credential, and it isn't valid */
-  async callerOf(exchange: Exchange): Promise<Caller> {
+  /**
+   * @param scopeOf what a new token must allow; asked for where one is needed
+   * @throws OciError when there is a credential, and it isn't valid
+   */
+  async callerOf(
+    exchange: Exchange,
+    scopeOf: () => WantedScope = () => undefined,
+  ): Promise<Caller> {
     const { access, proxies } = this.#parts;
     const credential = readCredential(exchange.header('authorization'));
     try {
@@ -61,7 +68,7 @@ export class Gate {
         error: 'invalid_token',
         description: error instanceof Error ? error.message : undefined,
       } as const;
-      throw withChallenge(error, this.#challenge(exchange, undefined, problem));
+      throw withChallenge(error, this.#challenge(exchange, scopeOf(), problem));
     }
   }
 
@@ -85,8 +92,7 @@ export class Gate {
     if (action !== 'pull' && decision.code === 'DENIED') {
       await this.#record(caller, wish, decision.reason);
     }
-    const actions = action === 'pull' ? (['pull'] as const) : (['pull', 'push'] as const);
-    throw this.#refusal(decision, exchange, caller, { repository, actions });
+    throw this.#refusal(decision, exchange, caller, scopeFor(repository, action));
   }
 
   /** Whether the caller may read the source of a mount: what it may not, it has to upload. */

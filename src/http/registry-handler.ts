@@ -6,6 +6,7 @@ import {
   parseRepositoryName,
   type RepositoryName,
 } from '../oci/repository-name.ts';
+import { scopeFor, type WantedScope } from './challenge.ts';
 import type { Context, RegistryParts } from './context.ts';
 import { sendError } from './error-response.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -45,8 +46,16 @@ async function dispatch(exchange: Exchange, parts: RegistryParts): Promise<void>
     throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });
   }
   if (route.kind === 'token') return handleToken(exchange, parts);
-  const caller = await parts.gate.callerOf(exchange);
+  const caller = await parts.gate.callerOf(exchange, () => scopeOf(exchange, route));
   await handle({ exchange, parts, caller }, route);
+}
+
+/** What a token must allow for the request, as far as that can be told. */
+function scopeOf(exchange: Exchange, route: Route): WantedScope {
+  if (route.kind === 'catalog') return 'catalog';
+  const repository = 'name' in route ? parseRepositoryName(route.name) : undefined;
+  const isUpload = route.kind === 'uploads' || route.kind === 'upload';
+  return repository && scopeFor(repository, isUpload ? 'push' : actionOf({ exchange }));
 }
 
 async function handle(context: Context, route: Exclude<Route, { kind: 'token' }>): Promise<void> {
@@ -103,6 +112,6 @@ function enterManifest(
   );
 }
 
-function actionOf({ exchange: { method } }: Context): 'pull' | 'push' {
+function actionOf({ exchange: { method } }: Pick<Context, 'exchange'>): 'pull' | 'push' {
   return method === 'GET' || method === 'HEAD' ? 'pull' : 'push';
 }
