@@ -1,5 +1,9 @@
 import { resolve } from 'node:path';
+import type { Setting } from './setting.ts';
 import type { Values } from './settings.ts';
+import { ACCESS_SETTINGS } from './settings-access.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Tokens of one OpenID Connect issuer. */
 export interface OidcConfig {
@@ -70,11 +74,11 @@ const NEEDS_IDENTITY = [
 ] as const;
 
 /** Settings of access control that are right each by itself, and wrong together. */
-export function accessContradictions(
-  values: Partial<Values>,
-  environment: Readonly<Record<string, string | undefined>>,
-): string[] {
-  const problems = [...introspectionProblems(values), ...oidcProblems(values)];
+export function accessContradictions(values: Partial<Values>, environment: Environment): string[] {
+  const problems = [
+    ...introspectionProblems(values, environment),
+    ...oidcProblems(values, environment),
+  ];
   // A variable whose value can't be read is told of by itself.
   const isUnsecured =
     !isSecured(values) && !IDENTITY.split(/, | or /).some((name) => environment[name]);
@@ -115,8 +119,10 @@ function knowsTeams(values: Partial<Values>): boolean {
   ].some((value) => value !== undefined);
 }
 
-function introspectionProblems(values: Partial<Values>): string[] {
-  if (values.HTTP_INTROSPECTION_URL === undefined) return [];
+function introspectionProblems(values: Partial<Values>, environment: Environment): string[] {
+  if (values.HTTP_INTROSPECTION_URL === undefined) {
+    return withoutUse(environment, 'HTTP_INTROSPECTION_', 'HTTP_INTROSPECTION_URL');
+  }
   return (['HTTP_INTROSPECTION_CLIENT_ID', 'HTTP_INTROSPECTION_CLIENT_SECRET'] as const)
     .filter((name) => values[name] === undefined)
     .map(
@@ -124,11 +130,19 @@ function introspectionProblems(values: Partial<Values>): string[] {
     );
 }
 
-function oidcProblems(values: Partial<Values>): string[] {
+/** Variables that say something about what isn't there. */
+function withoutUse(environment: Environment, prefix: string, url: string): string[] {
+  if (environment[url] !== undefined) return [];
+  return Object.entries<Setting<unknown>>(ACCESS_SETTINGS)
+    .filter(([name, { fallback }]) => name.startsWith(prefix) && fallback === undefined)
+    .map(([name]) => name)
+    .filter((name) => environment[name] !== undefined && name !== 'HTTP_OIDC_ISSUERS_FILE')
+    .map((name) => `${name} is set without ${url}, to which it belongs`);
+}
+
+function oidcProblems(values: Partial<Values>, environment: Environment): string[] {
   if (values.HTTP_OIDC_ISSUER === undefined) {
-    return (['HTTP_OIDC_AUDIENCE', 'HTTP_OIDC_CONDITIONS'] as const)
-      .filter((name) => values[name] !== undefined)
-      .map((name) => `${name} is set without HTTP_OIDC_ISSUER, to which it belongs`);
+    return withoutUse(environment, 'HTTP_OIDC_', 'HTTP_OIDC_ISSUER');
   }
   const problems: string[] = [];
   if (values.HTTP_OIDC_AUDIENCE === undefined) {

@@ -49,7 +49,11 @@ export async function openAccess(
   const teams = openTeams(config, file);
   const { instanceIdentityUrl: instanceUrl, isSecured, allowsPublicRead } = config;
   const access = new Access({
-    settings: { isSecured, allowsPublicRead, knowsTeams: teams.hasSource },
+    settings: {
+      isSecured,
+      allowsPublicRead,
+      knowsTeams: teams.hasSource || tokensNameTeams(config),
+    },
     tokens: new TokenCheck(verifiers),
     instances: instanceUrl && new InstanceIdentityVerifier({ url: instanceUrl }),
     teams,
@@ -91,6 +95,11 @@ function openKeys(config: AccessConfig, metadata: MetadataStore, log: Log): Toke
   const keys = new SharedTokenKeys({ records: metadata.tokenKeys, log });
   if (config.isSecured) keys.start();
   return keys;
+}
+
+function tokensNameTeams({ oidc, oidcIssuersFile, introspection }: AccessConfig): boolean {
+  const claims = [oidc?.teamsClaim, introspection?.teamsClaim, oidcIssuersFile];
+  return claims.some((claim) => claim !== undefined);
 }
 
 function openTeams(config: AccessConfig, file: TeamsFile | undefined): Teams {

@@ -14,6 +14,7 @@ import {
   type PolicySettings,
   WRITE_ALL_TRUSTED,
 } from './policy.ts';
+import { RefusalLimiter } from './refusal-limiter.ts';
 import type { RegistryTokens } from './registry-token.ts';
 import type { RegistryTokenContent } from './token-claims.ts';
 
@@ -61,6 +62,7 @@ const ALLOWED: Decision = { isAllowed: true };
 /** Access control: who asks, and what they may do. */
 export class Access {
   readonly #parts: AccessParts;
+  readonly #refusals = new RefusalLimiter();
 
   constructor(parts: AccessParts) {
     this.#parts = parts;
@@ -105,9 +107,15 @@ export class Access {
     return decide({ action, team, identity, teams: teamsOfCaller }, settings);
   }
 
-  /** Writes a refused push to the audit trail. @throws MetadataUnavailable: then it isn't refused, but fails */
-  recordRefusal(push: DeniedPush): Promise<void> {
-    return this.#parts.refusals.add(push);
+  /**
+   * Writes a refused push to the audit trail.
+   * @throws MetadataUnavailable; OciError TOOMANYREQUESTS for who is refused too often to be written down
+   */
+  async recordRefusal(push: DeniedPush): Promise<void> {
+    const { principal, repository, tag } = push;
+    const waitMs = this.#refusals.count(principal, `${repository} ${tag ?? ''}`);
+    if (waitMs !== undefined) throw tooMany('refused pushes: push where you may, or go on', waitMs);
+    await this.#parts.refusals.add(push);
   }
 
   /** What concerns no repository: lists of them, the audit trail. */
@@ -149,7 +157,7 @@ export class Access {
   ): Promise<Caller> {
     const { limiter } = this.#parts;
     const waitMs = limiter.retryAfterMs(source, secret);
-    if (waitMs !== undefined) throw tooManyLogins(waitMs);
+    if (waitMs !== undefined) throw tooMany('failed logins: log in with a valid token', waitMs);
     const identity = await verify(secret).catch((error: unknown) => {
       if (error instanceof InvalidCredential) limiter.failed(source, secret);
       return rethrow(error);
@@ -193,10 +201,10 @@ function decideByToken(
   };
 }
 
-function tooManyLogins(waitMs: number): OciError {
+function tooMany(what: string, waitMs: number): OciError {
   const seconds = String(Math.ceil(waitMs / 1000));
   return new OciError('TOOMANYREQUESTS', {
-    message: `too many failed logins: log in with a valid token in ${seconds} s`,
+    message: `too many ${what} in ${seconds} s`,
     headers: { 'Retry-After': seconds },
   });
 }

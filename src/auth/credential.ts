@@ -30,14 +30,14 @@ function readBasic(encoded: string): Credential {
   // Several headers come as one, with commas between: of them none counts.
   if (encoded.includes(',')) return unusable(`there is more than one credential: ${HOW}`);
   const text = Buffer.from(encoded, 'base64').toString();
+  // What podman and skopeo answer a Basic challenge with when they have no login.
+  if (text === ':') return NONE;
   const colon = text.indexOf(':');
   return readPassword(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1));
 }
 
 /** Reads a user name and a password, as Basic has them, and the form of /token. */
 export function readPassword(user: string, password: string): Credential {
-  // What podman and skopeo answer a Basic challenge with when they have no login.
-  if (user === '' && password === '') return NONE;
   if (user === 'oauth2') return tokenOf(password);
   if (user !== 'instance-identity-document') {
     return unusable(`this user name isn't known: ${HOW}`);

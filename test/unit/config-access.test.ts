@@ -170,6 +170,8 @@ test.each<[string, Environment]>([
   ['HTTP_OIDC_REALM', { ...OIDC, HTTP_OIDC_REALM: 'services', HTTP_OIDC_REALM_CLAIM: 'realm' }],
   ['HTTP_TOKEN_KEY', { ...SECURED, HTTP_TOKEN_KEY: 'too-short' }],
   ['HTTP_OIDC_CONDITIONS', { HTTP_OIDC_CONDITIONS: 'a=b' }],
+  ['HTTP_OIDC_REALM', { ...SECURED, HTTP_OIDC_REALM: 'services' }],
+  ['HTTP_INTROSPECTION_CLIENT_ID', { ...SECURED, HTTP_INTROSPECTION_CLIENT_ID: 'p' }],
 ])('what is missing or contradicts is told of by name: %s', (name, environment) => {
   expect(problemsOf(environment)).toEqual([expect.stringMatching(new RegExp(`^${name} `))]);
 });

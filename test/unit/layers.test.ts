@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
-  'config-access.ts': ['settings.ts'],
+  'config-access.ts': ['setting.ts', 'settings.ts', 'settings-access.ts'],
   'config-s3.ts': ['setting.ts', 'settings.ts', 'settings-s3.ts'],
   'settings.ts': ['setting.ts', 'settings-access.ts', 'settings-s3.ts'],
   'settings-access.ts': ['auth/openid-issuer.ts', 'setting.ts'],

@@ -72,7 +72,7 @@ const ADD_REFUSAL = {
   text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest, reason)
          values ($1, $2, $3, $4, $5, $6, 'refused', $7, $8, $9)
          on conflict (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused' do update
-         set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp(),
+         set repetitions = least(tag_events.repetitions, 2147483646) + 1, last_happened = clock_timestamp(),
              reason = excluded.reason, previous_digest = excluded.previous_digest`,
 };
 

@@ -7,7 +7,7 @@ const ADD = {
   text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, reason)
          values ($1, $2, $3, $4, $5, $6, 'denied', $7)
          on conflict (repository, coalesce(tag, ''), uid, coalesce(issuer, '')) where kind = 'denied' do update
-         set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp(),
+         set repetitions = least(tag_events.repetitions, 2147483646) + 1, last_happened = clock_timestamp(),
              reason = excluded.reason, realm = excluded.realm, claims = excluded.claims`,
 };
 
