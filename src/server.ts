@@ -17,9 +17,11 @@ import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { Blobs } from './registry/blobs.ts';
+import { Catalog } from './registry/catalog.ts';
 import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
 import { Sweeper } from './registry/sweeper.ts';
+import { TagReports } from './registry/tag-reports.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
@@ -116,10 +118,15 @@ async function start(
   closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
+  const blobs = new Blobs(metadata, store);
+  const manifests = new Manifests(metadata, log);
+  const catalog = new Catalog(metadata);
   const handler = registryHandler({
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
-    blobs: new Blobs(metadata, store),
-    manifests: new Manifests(metadata, log),
+    blobs,
+    manifests,
+    catalog,
+    tagReports: new TagReports({ metadata, catalog, manifests, blobs }),
     metrics,
     log,
     proxies,

@@ -2,7 +2,9 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Principal } from '../oci/principal.ts';
 import type { Blobs } from '../registry/blobs.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import type { Manifests } from '../registry/manifests.ts';
+import type { TagReports } from '../registry/tag-reports.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { Exchange } from './exchange.ts';
 import type { Proxies } from './proxies.ts';
@@ -12,6 +14,8 @@ export interface RegistryParts {
   readonly uploads: Uploads;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
+  readonly catalog: Catalog;
+  readonly tagReports: TagReports;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly proxies: Proxies;

@@ -16,7 +16,8 @@ import { handleManifest } from './handlers/manifest.ts';
 import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
-import { matchRoute, type Route } from './routes.ts';
+import { handleRest } from './rest/rest-handler.ts';
+import { isRegistryPath, matchRoute, type Route } from './routes.ts';
 
 const NO_SUCH_PATH =
   'there is nothing at this path: the registry has /v2/, /v2/_catalog, and below /v2/TEAM/ARTIFACT/ manifests/, blobs/, tags/list, referrers/';
@@ -29,7 +30,7 @@ export function registryHandler(parts: RegistryParts): Handler {
     dispatch({ exchange, parts, principal: ANONYMOUS }).catch((error: unknown) => {
       count += 1;
       const requestId = readRequestId(exchange) ?? `${prefix}-${count}`;
-      sendError(exchange, error, requestId, parts.proxies.clientOf(exchange), parts.log);
+      sendError(exchange, error, requestId, parts.proxies, parts.log);
     });
 }
 
@@ -39,6 +40,7 @@ function readRequestId(exchange: Exchange): string | undefined {
 }
 
 async function dispatch(context: Context): Promise<void> {
+  if (!isRegistryPath(context.exchange.path)) return handleRest(context);
   const route = matchRoute(context.exchange.path);
   if (!route) {
     throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });

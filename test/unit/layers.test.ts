@@ -51,7 +51,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['metrics.ts'],
   pino: ['log.ts'],
   'pino-pretty': ['log.ts'],
-  zod: ['auth/', 'oci/', 'setting.ts', 'settings.ts', 'settings-s3.ts'],
+  zod: ['auth/', 'http/rest/', 'oci/', 'setting.ts', 'settings.ts', 'settings-s3.ts'],
   'lru-cache': ['auth/', 'registry/'],
   jose: ['auth/'],
   '@aws-sdk/client-s3': ['storage/s3/'],
