@@ -32,8 +32,20 @@ export async function handleRest(context: Context): Promise<void> {
       ...reply.headers,
     },
   };
-  if ('body' in reply) exchange.send({ ...answer, body: JSON.stringify(reply.body) });
-  else await exchange.stream(answer, undefined, encode(reply.stream.pieces));
+  if ('body' in reply) {
+    exchange.send({ ...answer, body: JSON.stringify(reply.body) });
+    return;
+  }
+  const { pieces } = reply.stream;
+  if (exchange.method === 'HEAD') await tryFirst(pieces);
+  await exchange.stream(answer, undefined, encode(pieces));
+}
+
+/** HEAD, which needs no piece, is refused as GET is. */
+async function tryFirst(pieces: AsyncIterable<string>): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  await iterator.next();
+  await iterator.return?.();
 }
 
 /** HEAD is answered as GET, without the body. @throws OciError that names the methods */

@@ -75,7 +75,8 @@ begin
   end if;
   raise exception 'tag_events only grows: % is refused', tg_op using errcode = 'insufficient_privilege';
 end $$;
-create trigger tag_events_kept before update or delete on tag_events for each row execute function keep_tag_event();
+-- After: generated columns have no value before.
+create trigger tag_events_kept after update or delete on tag_events for each row execute function keep_tag_event();
 create trigger tag_events_not_truncated before truncate on tag_events execute function keep_tag_event();
 
 -- Whoever writes events tells so before they get their ids: the lock names the last id that was given before. Readers

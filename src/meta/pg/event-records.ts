@@ -100,7 +100,7 @@ function statementOf(
                        happened, repetitions, last_happened
                 from tag_events
                 where ${['id > $1', 'id <= $2', 'id < coalesce($3, 9223372036854775807)', ...conditions].join(' and ')}
-                order by id ${order} limit $${used.length + 4}`;
+                order by tag_events.id ${order} limit $${used.length + 4}`;
   const name = ['tag-event-list', order, ...used].join('-');
   return { statement: { name, text }, values: used.map((filterName) => filter[filterName]) };
 }
