@@ -3,7 +3,7 @@ import type { Batches } from '../metadata-store.ts';
 import { connectionOptions, type Database, type Statement, translate } from './database.ts';
 
 /** Rows that are in memory at once, for one reader of a whole list. */
-const BATCH_ROWS = 1000;
+const BATCH_ROWS = 500;
 /** A cursor keeps its connection until its reader has everything: apart from those that pushes and pulls need. */
 const MAX_CURSORS = 4;
 const IDLE_TIMEOUT_MS = 10_000;
