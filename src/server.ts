@@ -19,10 +19,12 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { openAccess } from './open-access.ts';
 import { Blobs } from './registry/blobs.ts';
+import { Catalog } from './registry/catalog.ts';
 import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
 import { ScmScanner } from './registry/scm-scanner.ts';
 import { Sweeper } from './registry/sweeper.ts';
+import { TagReports } from './registry/tag-reports.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
@@ -124,13 +126,18 @@ async function start(
   const { access, tokens } = await openAccessControl(config, metadata, registryId, log, closers);
   const { externalUrl } = config.http;
   const challenge = { kind: config.access.challenge, service: serviceOf(config), externalUrl };
+  const blobs = new Blobs(metadata, store);
+  const manifests = new Manifests(metadata, log, () => scanner.wake());
+  const catalog = new Catalog(metadata);
   const handler = registryHandler({
     gate: new Gate({ access, challenge, proxies }),
     access,
     tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
-    blobs: new Blobs(metadata, store),
-    manifests: new Manifests(metadata, log, () => scanner.wake()),
+    blobs,
+    manifests,
+    catalog,
+    tagReports: new TagReports({ metadata, catalog, manifests, blobs }),
     metrics,
     log,
     proxies,

@@ -51,7 +51,7 @@ export interface Caller {
   readonly token: string;
 }
 
-const NOBODY: Caller = {
+export const NOBODY: Caller = {
   principal: ANONYMOUS,
   identity: undefined,
   granted: undefined,

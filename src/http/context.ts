@@ -3,7 +3,9 @@ import type { RegistryTokens } from '../auth/registry-token.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Blobs } from '../registry/blobs.ts';
+import type { Catalog } from '../registry/catalog.ts';
 import type { Manifests } from '../registry/manifests.ts';
+import type { TagReports } from '../registry/tag-reports.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
@@ -18,6 +20,8 @@ export interface RegistryParts {
   readonly access: Access;
   /** Registry tokens. */
   readonly tokens: RegistryTokens;
+  readonly catalog: Catalog;
+  readonly tagReports: TagReports;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly proxies: Proxies;

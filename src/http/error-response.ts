@@ -2,19 +2,44 @@ import type { Log } from '../log.ts';
 import { OciError } from '../oci/error.ts';
 import { toOciError } from '../registry/translate-error.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import type { Client } from './proxies.ts';
+import type { Proxies } from './proxies.ts';
+import { restHeaders } from './rest/rest-headers.ts';
+import { isRegistryPath } from './routes.ts';
 
 /** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. */
 export function sendError(
   exchange: Exchange,
   error: unknown,
   requestId: string,
-  client: Client,
+  proxies: Proxies,
   log: Log,
 ): void {
   const ociError = toOciError(error);
-  logError(exchange, ociError, { requestId, client }, log);
-  exchange.send(errorAnswer(ociError, requestId));
+  logError(exchange, ociError, { requestId, client: proxies.clientOf(exchange) }, log);
+  exchange.send(
+    isRegistryPath(exchange.path)
+      ? errorAnswer(ociError, requestId)
+      : restErrorAnswer(ociError, requestId, restHeaders(exchange, proxies)),
+  );
+}
+
+/** The body is the original's: `{message, details}`. */
+function restErrorAnswer(
+  error: OciError,
+  requestId: string,
+  headers: Readonly<Record<string, string>>,
+): Answer {
+  return {
+    status: error.status,
+    headers: {
+      ...headers,
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+      ...error.headers,
+    },
+    body: JSON.stringify({ message: error.message, details: error.detail ?? null }),
+  };
 }
 
 /**

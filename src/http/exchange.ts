@@ -44,10 +44,14 @@ export interface Exchange {
   /**
    * Gives an answer of `lengthBytes` from `chunks`, with back-pressure: a chunk is asked for when the one before is
    * on its way. The head is sent with the first chunk, so an error before it leaves the exchange open. An error
-   * after it cuts the connection.
+   * after it cuts the connection. Undefined: as long as there are chunks, in chunked coding; for HEAD none is asked for.
    * @returns the bytes that were sent
    */
-  stream(answer: Answer, lengthBytes: number, chunks: AsyncIterable<Uint8Array>): Promise<number>;
+  stream(
+    answer: Answer,
+    lengthBytes: number | undefined,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<number>;
 }
 
 /** Answers a request. Resolves when it has done all that it wants to do for it, also after the answer. Never rejects. */

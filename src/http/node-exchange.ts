@@ -88,15 +88,19 @@ export class NodeExchange implements Exchange {
 
   async stream(
     answer: Answer,
-    lengthBytes: number,
+    lengthBytes: number | undefined,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<number> {
+    if (lengthBytes === undefined && this.method === 'HEAD') {
+      this.#sendUnmeasured(answer);
+      return 0;
+    }
     let sentBytes = 0;
     let isBegun = false;
     try {
       for await (const chunk of chunks) {
         if (this.#isGone || (!isBegun && this.#isAnswered)) return sentBytes;
-        if (sentBytes + chunk.length > lengthBytes) {
+        if (lengthBytes !== undefined && sentBytes + chunk.length > lengthBytes) {
           throw new RangeError(`the answer has more than ${lengthBytes} bytes`);
         }
         if (!isBegun) this.#begin(answer, lengthBytes);
@@ -104,7 +108,8 @@ export class NodeExchange implements Exchange {
         await this.#write(chunk);
         if (!this.#isGone) sentBytes += chunk.length;
       }
-      if (sentBytes < lengthBytes && !this.#isGone && (isBegun || !this.#isAnswered)) {
+      const isShort = lengthBytes !== undefined && sentBytes < lengthBytes;
+      if (isShort && !this.#isGone && (isBegun || !this.#isAnswered)) {
         throw new RangeError(`the answer ended after ${sentBytes} of ${lengthBytes} bytes`);
       }
     } catch (error) {
@@ -117,20 +122,30 @@ export class NodeExchange implements Exchange {
     return sentBytes;
   }
 
+  /** The head of an answer whose length nobody knows. */
+  #sendUnmeasured(answer: Answer): void {
+    if (!this.isOpen) return;
+    this.#begin(answer, undefined);
+    this.#finish();
+  }
+
   /** Cuts a client that is slower than it may be. */
   look(nowMs: number): void {
     this.#noteStall(nowMs);
     if (this.#pace.isTooSlow(nowMs) || this.#body?.pace.isTooSlow(nowMs)) this.#cut();
   }
 
-  #begin({ status, headers }: Answer, lengthBytes: number): void {
+  #begin({ status, headers }: Answer, lengthBytes: number | undefined): void {
     const lines: OutgoingHttpHeaders = {};
     for (const name in headers) {
       const value = headers[name];
       if (value === undefined || (name === 'Content-Length' && this.method !== 'HEAD')) continue;
       lines[name] = typeof value === 'string' ? value : [...value];
     }
-    if (status !== 204 && status !== 304) lines['Content-Length'] ??= String(lengthBytes);
+    // Without it node:http sends chunks.
+    if (lengthBytes !== undefined && status !== 204 && status !== 304) {
+      lines['Content-Length'] ??= String(lengthBytes);
+    }
     if (this.#server.isStopping) lines['Connection'] = 'close';
     this.#response.writeHead(status, lines);
     this.#isLast = this.#server.isStopping || !this.#response.shouldKeepAlive;

@@ -18,7 +18,8 @@ import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
 import { handleToken } from './handlers/token.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
-import { matchRoute, type Route } from './routes.ts';
+import { handleRest } from './rest/rest-handler.ts';
+import { isRegistryPath, matchRoute, type Route } from './routes.ts';
 
 const NO_SUCH_PATH =
   'there is nothing at this path: the registry has /v2/, /v2/_catalog, and below /v2/TEAM/ARTIFACT/ manifests/, blobs/, tags/list, referrers/';
@@ -31,7 +32,7 @@ export function registryHandler(parts: RegistryParts): Handler {
     dispatch(exchange, parts).catch((error: unknown) => {
       count += 1;
       const requestId = readRequestId(exchange) ?? `${prefix}-${count}`;
-      sendError(exchange, error, requestId, parts.proxies.clientOf(exchange), parts.log);
+      sendError(exchange, error, requestId, parts.proxies, parts.log);
     });
 }
 
@@ -42,6 +43,7 @@ function readRequestId(exchange: Exchange): string | undefined {
 
 async function dispatch(exchange: Exchange, parts: RegistryParts): Promise<void> {
   const route = matchRoute(exchange.path);
+  if (!route && !isRegistryPath(exchange.path)) return handleRest(exchange, parts);
   if (!route) {
     throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });
   }

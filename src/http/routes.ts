@@ -12,6 +12,11 @@ export type Route =
 
 const PREFIX = '/v2/';
 
+/** Whether it is of the registry protocol; other paths are of the REST API. */
+export function isRegistryPath(path: string): boolean {
+  return path === '/v2' || path.startsWith(PREFIX);
+}
+
 /**
  * Reads a path below /v2/ from the right, since names have any number of segments, and segments of any name.
  * @returns undefined when it is no path of the protocol

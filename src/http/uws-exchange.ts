@@ -27,10 +27,8 @@ export interface UwsServer {
 }
 
 interface StalledChunk {
-  readonly chunk: Uint8Array;
-  /** Offset in the answer of its first byte. */
-  readonly begin: number;
-  readonly lengthBytes: number;
+  /** Gives the kernel what it had not taken, from an offset of the answer on. @returns true when it took all of it */
+  readonly goOn: (offset: number) => boolean;
   resume: () => void;
 }
 
@@ -135,9 +133,13 @@ export class UwsExchange implements Exchange {
 
   async stream(
     answer: Answer,
-    lengthBytes: number,
+    lengthBytes: number | undefined,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<number> {
+    if (lengthBytes === undefined && this.method === 'HEAD') {
+      await this.#sendUnmeasured(answer);
+      return 0;
+    }
     let sentBytes = 0;
     try {
       let head: Answer | undefined = answer;
@@ -149,7 +151,7 @@ export class UwsExchange implements Exchange {
         head = undefined;
         sentBytes += chunk.length;
       }
-      if (sentBytes < lengthBytes && !this.#isGone) {
+      if (lengthBytes !== undefined && sentBytes < lengthBytes && !this.#isGone) {
         throw new RangeError(`the answer ended after ${sentBytes} of ${lengthBytes} bytes`);
       }
     } catch (error) {
@@ -158,6 +160,7 @@ export class UwsExchange implements Exchange {
       throw error;
     }
     if (this.isOpen) this.send(answer);
+    else if (lengthBytes === undefined) this.#end();
     return sentBytes;
   }
 
@@ -191,6 +194,23 @@ export class UwsExchange implements Exchange {
       this.#response.write(text);
     });
     await this.#dropRest(body);
+    this.#end();
+  }
+
+  /** The head of an answer whose length nobody knows. */
+  async #sendUnmeasured(answer: Answer): Promise<void> {
+    if (!this.isOpen) return;
+    this.#isAnswered = true;
+    if (this.#body) await this.#dropRest(this.#body);
+    this.#cork(() => {
+      this.#writeHead(answer);
+      this.#response.endWithoutBody();
+    });
+    this.#done();
+  }
+
+  /** Ends an answer in chunks. */
+  #end(): void {
     this.#cork(() => this.#response.end());
     this.#done();
   }
@@ -222,14 +242,26 @@ export class UwsExchange implements Exchange {
   }
 
   /** Writes one chunk, after the head if one is given; resolves when it is with the kernel, or the client is gone. */
-  #write(chunk: Uint8Array, lengthBytes: number, head: Answer | undefined): Promise<void> {
+  #write(
+    chunk: Uint8Array,
+    lengthBytes: number | undefined,
+    head: Answer | undefined,
+  ): Promise<void> {
     if (this.#isEnded) return Promise.resolve();
     let isOk = false;
     this.#response.cork(() => {
       if (head) this.#writeHead(head);
+      const resume = () => undefined;
+      if (lengthBytes === undefined) {
+        // What the kernel doesn't take is copied: the handler is called when that is gone.
+        isOk = chunk.length === 0 || this.#response.write(chunk);
+        if (!isOk) this.#stalled = { goOn: () => true, resume };
+        return;
+      }
       const begin = this.#response.getWriteOffset();
       isOk = this.#tryEnd(chunk, lengthBytes);
-      if (!isOk) this.#stalled = { chunk, begin, lengthBytes, resume: () => undefined };
+      const goOn = (offset: number) => this.#tryEnd(chunk.subarray(offset - begin), lengthBytes);
+      if (!isOk) this.#stalled = { goOn, resume };
     });
     if (!isOk) this.#waitForReader();
     const stalled = this.#stalled;
@@ -247,9 +279,8 @@ export class UwsExchange implements Exchange {
   #onWritable(offset: number): boolean {
     const stalled = this.#stalled;
     if (!stalled) return true;
-    const { chunk, begin, lengthBytes } = stalled;
     this.#pace.stop(Date.now());
-    if (!this.#tryEnd(chunk.subarray(offset - begin), lengthBytes)) {
+    if (!stalled.goOn(offset)) {
       this.#waitForReader();
       return false;
     }

@@ -187,6 +187,122 @@ export interface ScmSourceRecords {
   postponeScan(digest: Digest, forMs: number, counts: boolean): Promise<void>;
 }
 
+/** Rows of a list, some at a time. */
+export type Batches<T> = AsyncIterable<readonly T[]>;
+
+/** A part of a sorted list: what is behind `after`. Without `limit` it is all of one snapshot, whatever its length. */
+export interface Part<Key> {
+  readonly after: Key | undefined;
+  readonly limit: number | undefined;
+}
+
+/** A tag as lists show it. */
+export interface TagSummary {
+  readonly name: string;
+  readonly created: Date;
+  readonly createdBy: string;
+  /** The config's digest where the tag names an image, else the digest that it names. */
+  readonly image: Digest;
+}
+
+export interface TagDetails extends TagSummary {
+  readonly digest: Digest;
+  readonly mediaType: ManifestMediaType;
+  readonly mutability: 'immutable' | 'mutable' | 'append-only';
+  /** All layers together, those of an index's images too, each once. */
+  readonly layersBytes: number;
+}
+
+/** A repository that a search found, and the part of its name that begins with what was searched. */
+export interface FoundRepository {
+  readonly name: string;
+  readonly word: string;
+}
+
+export interface NamedTag {
+  readonly repository: string;
+  readonly tag: string;
+}
+
+export interface TeamStatistics {
+  readonly team: string;
+  readonly artifacts: number;
+  readonly tags: number;
+}
+
+/** What people look for. Lists have what has a tag; signature tags count where `hasSignatures` says so. */
+export interface CatalogRecords {
+  /** Sorted by bytes, as all lists whose key is a name. */
+  listTeams(part: Part<string>): Batches<string>;
+  listArtifacts(team: string, part: Part<string>): Batches<string>;
+  /** Oldest first. */
+  listTags(
+    repository: RepositoryName,
+    hasSignatures: boolean,
+    part: Part<Date>,
+  ): Batches<TagSummary>;
+  /** `latest` finds the newest immutable tag. */
+  findTag(repository: RepositoryName, tag: Tag): Promise<TagDetails | undefined>;
+  /** Repositories whose name has `text` at the beginning of a word; sorted by what begins with it. */
+  search(text: string, part: Part<FoundRepository>): Batches<FoundRepository>;
+  /** Names of repositories whose team or artifact is `name`. */
+  listNamesakes(name: string): Batches<string>;
+  /** Up to `limit` images that have a tag and whose manifest's, index's or config's digest begins with the prefix. */
+  findImages(prefix: string, hasSignatures: boolean, limit: number): Promise<Digest[]>;
+  /** The tags of what `findImages` finds; an index has those of its children, too. */
+  listTagsOfImages(prefix: string, hasSignatures: boolean, part: Part<NamedTag>): Batches<NamedTag>;
+}
+
+export interface StatisticsRecords {
+  /** Bytes of all blobs; undefined when there is none. */
+  overall(): Promise<{ teams: number; storageBytes: number | undefined }>;
+  team(team: string, hasSignatures: boolean): Promise<TeamStatistics>;
+  listTeams(hasSignatures: boolean, part: Part<string>): Batches<TeamStatistics>;
+}
+
+export type TagEventKind = 'created' | 'replaced' | 'refused' | 'denied';
+
+/** Which events; what is undefined doesn't matter. */
+export interface TagEventFilter {
+  readonly team?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly kind?: TagEventKind | undefined;
+  readonly uid?: string | undefined;
+  /** From then on. */
+  readonly since?: Date | undefined;
+  /** Before then. */
+  readonly until?: Date | undefined;
+}
+
+export interface TagEvent {
+  /** Rises with time. */
+  readonly id: string;
+  readonly repository: string;
+  readonly tag: string | undefined;
+  readonly kind: TagEventKind;
+  /** What the tag names since then, or should have named. */
+  readonly digest: Digest | undefined;
+  readonly previousDigest: Digest | undefined;
+  readonly reason: string | undefined;
+  readonly uid: string;
+  readonly realm: string | undefined;
+  readonly issuer: string | undefined;
+  readonly happened: Date;
+  /** How often it happened; the same refusal is counted. */
+  readonly repetitions: number;
+  readonly lastHappened: Date;
+}
+
+/** The audit trail; it only grows. */
+export interface EventRecords {
+  /**
+   * By id; downwards from the newest where `isNewestFirst`. A list ends below what running transactions may still
+   * add, so whoever goes on behind the last event that it read misses none.
+   */
+  list(filter: TagEventFilter, isNewestFirst: boolean, part: Part<string>): Batches<TagEvent>;
+}
+
 /**
  * Objects that no row names any more, and those that are to be deleted. A key on the list that a row comes to name
  * leaves it, unless a sweep has claimed it: then the row is refused.
@@ -255,6 +371,9 @@ export interface MetadataStore {
   readonly uploads: UploadRecords;
   readonly blobs: BlobRecords;
   readonly manifests: ManifestRecords;
+  readonly catalog: CatalogRecords;
+  readonly statistics: StatisticsRecords;
+  readonly events: EventRecords;
   readonly deletions: DeletionRecords;
   readonly refusals: RefusalRecords;
   readonly tokenKeys: TokenKeyRecords;

@@ -31,12 +31,10 @@ const BASE: Row[] = [
 ];
 
 const NO_PATHS: Row[] = [
-  '/',
   '/v2/x',
   '/v2/a/b',
   '/v2/a/b/tags',
   '/v2/a/b/tags/x',
-  '/v3/',
   '/v2/%zz/b/tags/list',
 ].map((path) => ({ request: `GET ${path}`, ...NO_SUCH_PATH }));
 
@@ -48,7 +46,7 @@ const REQUEST_IDS: Row[] = [
   ['\u00ff', /^[0-9a-f]{8}-\d+$/],
 ].map(
   ([sent, given]): Row => ({
-    request: 'GET /v3/',
+    request: 'GET /v2/x',
     headers: { 'X-Request-Id': String(sent) },
     ...NO_SUCH_PATH,
     answer: { 'x-request-id': given },

@@ -220,6 +220,70 @@ export function describeStreams(name: string, listen: Listen): void {
       expect(source.isEnded).toBe(true);
     });
 
+    test.each([
+      [0, 10],
+      [1000, 10],
+      [20 * MIB + 7, 65_536],
+    ])(
+      '%d bytes of a length that nobody knows arrive in chunks of %d',
+      async (size, chunkBytes) => {
+        const bytes = random.bytes(size);
+        const source = new Source(bytes, chunkBytes);
+        const { client, exchange } = await request();
+        const sent = exchange.stream(answer, undefined, source);
+        const { headers, body } = await client.readAnswer();
+        const wanted = size === 0 ? ['0', undefined] : [undefined, 'chunked'];
+        expect([headers.get('content-length'), headers.get('transfer-encoding')]).toEqual(wanted);
+        expect(body.equals(bytes)).toBe(true);
+        expect([await sent, source.isEnded, exchange.isOpen]).toEqual([size, true, false]);
+        await served.transport.idle();
+        client.send(requestHead('GET', '/'));
+        (await served.next()).send(text('next'));
+        expect((await client.readAnswer()).body.toString()).toBe('next');
+      },
+    );
+
+    test('a slow reader holds a source of unknown length back, too', async () => {
+      const bytes = random.bytes(64 * MIB);
+      const source = new Source(bytes, 512 * 1024);
+      const { client, exchange } = await request();
+      client.pauseReading();
+      const sent = exchange.stream(answer, undefined, source);
+      let asked = -1;
+      await vi.waitFor(
+        () => {
+          const before = asked;
+          asked = source.asked;
+          expect(asked).toBe(before);
+        },
+        { interval: 200 },
+      );
+      expect(asked).toBeLessThan(64);
+      client.resumeReading();
+      expect((await client.readAnswer()).body.equals(bytes)).toBe(true);
+      expect(await sent).toBe(bytes.length);
+    });
+
+    test('an error in the middle of an answer of unknown length cuts it before its end', async () => {
+      const source = new Source(Buffer.alloc(MIB, 'x'), 65_536, MIB / 2);
+      const { client, exchange } = await request();
+      await expect(exchange.stream(answer, undefined, source)).rejects.toThrow('the store failed');
+      const received = await client.readToEnd();
+      expect(received.toString('latin1')).not.toMatch(/\r\n0\r\n\r\n$/);
+      await served.transport.idle();
+    });
+
+    test('HEAD of an answer of unknown length asks for none of it', async () => {
+      const source = new Source(Buffer.alloc(MIB), 65_536);
+      const { client, exchange } = await request('HEAD');
+      expect(await exchange.stream(answer, undefined, source)).toBe(0);
+      const { status, headers } = await client.readAnswer('HEAD');
+      expect([status, headers.get('content-length'), source.asked]).toEqual([200, undefined, 0]);
+      client.send(requestHead('GET', '/'));
+      (await served.next()).send(text('next'));
+      expect((await client.readAnswer()).body.toString()).toBe('next');
+    });
+
     test('a stream after the answer is dropped, and its iteration ended', async () => {
       const source = new Source(Buffer.from('two'), 3);
       const { client, exchange } = await request();

@@ -1,11 +1,15 @@
 import type { MetadataStore } from '../metadata-store.ts';
 import { PgBlobRecords } from './blob-records.ts';
+import { PgCatalogRecords } from './catalog-records.ts';
 import { Database } from './database.ts';
 import { PgDeletionRecords } from './deletion-records.ts';
+import { PgEventRecords } from './event-records.ts';
+import { Lists } from './lists.ts';
 import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
 import { PgRefusalRecords } from './refusal-records.ts';
 import { PgScmSourceRecords } from './scm-source-records.ts';
+import { PgStatisticsRecords } from './statistics-records.ts';
 import { PgTokenKeyRecords } from './token-key-records.ts';
 import { PgUploadRecords } from './upload-records.ts';
 
@@ -29,11 +33,15 @@ export interface PgMetadataOptions {
 /** The metadata in PostgreSQL. The schema must be there: see migrate(). */
 export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
   const database = new Database({ ...options, onIdleError: options.onConnectionLost });
+  const lists = new Lists(database, options.url, options.onConnectionLost);
   const locks = new AdvisoryLocks(options.url, options.onConnectionLost);
   return {
     uploads: new PgUploadRecords(database),
     blobs: new PgBlobRecords(database),
     manifests: new PgManifestRecords(database, options.isMutableTag),
+    catalog: new PgCatalogRecords(database, lists),
+    statistics: new PgStatisticsRecords(database, lists),
+    events: new PgEventRecords(database, lists),
     deletions: new PgDeletionRecords(database),
     refusals: new PgRefusalRecords(database),
     tokenKeys: new PgTokenKeyRecords(database),
@@ -51,7 +59,8 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
       if (!rows[0]) throw new Error('the table registry has no row');
       return rows[0].id;
     },
-    close: () => within(CLOSE_TIMEOUT_MS, Promise.all([locks.close(), database.close()])),
+    close: () =>
+      within(CLOSE_TIMEOUT_MS, Promise.all([locks.close(), lists.close(), database.close()])),
   };
 }
 
