@@ -19,6 +19,12 @@ export interface NodeServer {
   onRest(exchange: NodeExchange): void;
 }
 
+/** RFC 9112, section 3.2.2: a client may name the host too, and with it a password, which belongs in no path. */
+function originFormOf(target: string): string {
+  const rest = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  return rest.startsWith('/') || rest === target ? rest : `/${rest}`;
+}
+
 /** One request of node:http. */
 export class NodeExchange implements Exchange {
   readonly method: string;
@@ -48,7 +54,7 @@ export class NodeExchange implements Exchange {
     this.#response = response;
     this.#server = server;
     this.#pace = new Pace(server.pace);
-    const target = request.url ?? '';
+    const target = originFormOf(request.url ?? '');
     const mark = target.indexOf('?');
     this.method = request.method ?? '';
     this.path = mark < 0 ? target : target.slice(0, mark);
