@@ -83,7 +83,7 @@ describe('one token', () => {
     const statuses = await sendMany(instance, bearer('bad'), 1000, (client) =>
       client.send('GET', MANIFEST),
     );
-    expect([...statuses].toSorted((one, other) => one - other)).toEqual([401, 429]);
+    expect(statuses).toEqual(new Set([401, 429]));
     expect(scene.provider.count()).toBe(1);
   });
 
