@@ -153,6 +153,9 @@ describe.each(['uws', 'node'])('over %s', (transport) => {
     const run = new AccessFullRun(server.url, provider, search, name);
     await run.useGoodOnes();
     await run.useDuringOutages();
+    await postgres.shutDown();
+    await run.useUnseenOnes();
+    await postgres.start();
     await run.useBadOnes();
     await run.useMalformedOnes();
     // Otherwise there was nothing to hold one.
@@ -160,6 +163,9 @@ describe.each(['uws', 'node'])('over %s', (transport) => {
     expect([...run.statuses.keys()]).toEqual(expect.arrayContaining(statuses));
     await hearEverything(server);
     expect(search.found()).toEqual([]);
+    for (const problem of ['HTTP_IIDINFO_URL', 'ECONNREFUSED', 'PostgreSQL']) {
+      expect(server.screen()).toContain(problem);
+    }
     expect(Math.min(...Object.values(search.heardBytes))).toBeGreaterThan(5000);
     await plantAndFind(server);
   });

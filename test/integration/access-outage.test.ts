@@ -193,3 +193,20 @@ test('PostgreSQL is down: cached manifests are pulled, also with tokens that com
   });
   expect((await eve.send('POST', UPLOADS)).status).toBe(403);
 });
+
+test('PostgreSQL answers nothing: cached manifests are pulled', async () => {
+  const { postgres, provider } = scene;
+  const known = await registryTokenOf(aliceAt(closed), APP, 'pull');
+  await expectStatus(clientAt(closed.url, known).send('GET', MANIFEST), 200);
+  const goOn = await postgres.freeze();
+  try {
+    const fresh = await registryTokenOf(aliceAt(closed), APP, 'pull');
+    for (const token of [known, fresh, provider.issueToken('alice')]) {
+      const signal = AbortSignal.timeout(PATIENCE_MS);
+      await expectStatus(clientAt(closed.url, token).send('GET', MANIFEST, { signal }), 200);
+    }
+  } finally {
+    goOn();
+  }
+  await expectStatus(aliceAt(closed).send('POST', UPLOADS), 202);
+});

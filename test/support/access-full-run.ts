@@ -116,7 +116,7 @@ export class AccessFullRun {
       for (const endpoint of ['tokeninfo', 'introspection', 'iidinfo', 'teams'] as const) {
         this.#provider.plan(endpoint, { kind });
       }
-      await this.#useUnseen();
+      await this.useUnseenOnes();
     }
     for (const status of [200, 302, 400, 403, 500]) {
       const token = this.#opaque('alice');
@@ -125,15 +125,15 @@ export class AccessFullRun {
         this.#provider.plan(endpoint, { kind: 'answer', status, headers, body: echo(token) });
       }
       await this.#useAll(bearer(token));
-      await this.#useUnseen();
+      await this.useUnseenOnes();
     }
     await this.#provider.vanish();
-    await this.#useUnseen();
+    await this.useUnseenOnes();
     await this.#provider.comeBack();
   }
 
-  /** With credentials that nobody has seen before. */
-  async #useUnseen(): Promise<void> {
+  /** Credentials that nobody has seen before. Ends the provider's faults. */
+  async useUnseenOnes(): Promise<void> {
     await this.#useAll(bearer(this.#opaque('alice')));
     await this.#useForm('oauth2', this.#opaque('eve'));
     const document = this.#search.addLines('a document', this.#provider.addInstance());
