@@ -9,6 +9,7 @@ import { type IdentityProvider, startIdentityProvider } from '../support/identit
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { type BackgroundProcess, execute, startInBackground } from '../support/process-runner.ts';
 import { expectStatus } from '../support/sample-content.ts';
+import { percentEncoded } from '../support/secrecy.ts';
 import { SecretSearch } from '../support/secret-search.ts';
 import {
   createDatabase,
@@ -177,7 +178,7 @@ async function plantAndFind(server: Started): Promise<void> {
   search.add('a planted one', token);
   const planted: [string, string][] = [
     ['plain', token],
-    ['percent-encoded', encodeURIComponent(token)],
+    ...percentEncoded(token).map((form): [string, string] => ['percent-encoded', form]),
     ...['', 'a', 'ab', 'oauth2:'].flatMap((before): [string, string][] => [
       ['base64', Buffer.from(`${before}${token}.`).toString('base64')],
       ['base64url', Buffer.from(`${before}${token}.`).toString('base64url')],

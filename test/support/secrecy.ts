@@ -6,10 +6,20 @@ export function leaksOf(secret: string, said: unknown): string[] {
     .map(([name]) => name);
 }
 
+/** As a URL's path has it, and as its query and forms do, which encode more. */
+export function percentEncoded(secret: string): string[] {
+  const forms = [
+    encodeURIComponent(secret),
+    new URLSearchParams([['', secret]]).toString().slice('='.length),
+  ];
+  const lowerCase = forms.map((form) => form.replaceAll(/%../g, (code) => code.toLowerCase()));
+  return [...new Set([...forms, ...lowerCase])];
+}
+
 function formsOf(secret: string): [name: string, form: string][] {
   const forms: [string, string][] = [
     ['plain', secret],
-    ['percent-encoded', encodeURIComponent(secret)],
+    ...percentEncoded(secret).map((form): [string, string] => ['percent-encoded', form]),
     ['in JSON', JSON.stringify(secret).slice(1, -1)],
   ];
   for (const encoding of ['base64', 'base64url'] as const) {

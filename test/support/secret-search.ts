@@ -1,4 +1,4 @@
-import { leaksOf } from './secrecy.ts';
+import { leaksOf, percentEncoded } from './secrecy.ts';
 
 /** Collects secrets, and all that was said, and says which of the secrets were. */
 export class SecretSearch {
@@ -41,7 +41,7 @@ export class SecretSearch {
       const said = texts.join('\n');
       return [...this.#secrets].flatMap(([name, secret]) =>
         // Credentials are encoded in other ones: a percent-encoded one in base64, for one.
-        [secret, encodeURIComponent(secret)]
+        [secret, ...percentEncoded(secret)]
           .flatMap((form) => leaksOf(form, said))
           .map((form) => `${where}: ${name} (${form})`),
       );

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { leaksOf } from '../support/secrecy.ts';
 
-const SECRET = 'line 1\n+/=ÿ?';
+const SECRET = 'line 1\n+/=ÿ?~';
 
 test.each<[string, unknown]>([
   ['plain', `token=${SECRET}.`],
@@ -10,6 +10,8 @@ test.each<[string, unknown]>([
   ['plain', Object.assign(new Error('no'), { [SECRET]: 1 })],
   ['in JSON', JSON.stringify({ secret: SECRET })],
   ['percent-encoded', new URLSearchParams([['a', '']]) + encodeURIComponent(SECRET)],
+  ['percent-encoded', encodeURIComponent(SECRET).toLowerCase()],
+  ['percent-encoded', new URLSearchParams([['a', SECRET]]).toString()],
   ...['', 'a', 'ab', 'oauth2:'].flatMap((user): [string, string][] => [
     ['base64', Buffer.from(`${user}${SECRET}`).toString('base64')],
     ['base64url', Buffer.from(`${user}${SECRET}.`).toString('base64url')],
