@@ -1,5 +1,6 @@
 import { OciError } from '../../oci/error.ts';
 import type { Context } from '../context.ts';
+import { uiAnswer } from '../ui/ui-handler.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -16,6 +17,11 @@ export async function handleRest(context: Context): Promise<void> {
   const headers = restHeaders(exchange, parts.proxies);
   if (exchange.method === 'OPTIONS') {
     exchange.send({ status: 200, headers });
+    return;
+  }
+  const page = await uiAnswer(context);
+  if (page) {
+    exchange.send({ ...page, headers: { ...headers, ...page.headers } });
     return;
   }
   const match = TABLE.match(exchange.path);
