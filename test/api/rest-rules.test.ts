@@ -35,10 +35,10 @@ const V1_ROWS: RestRow[] = [
   {
     request: 'GET /v1/_ping',
     note: 'no credential is repeated',
-    headers: { Authorization: 'Bearer secret', Host: 'registry.example.org' },
+    headers: { Authorization: 'Bearer secret', Host: '127.0.0.1:5000' },
     status: 200,
     content: true,
-    answer: { ...V1, 'x-docker-endpoints': 'registry.example.org' },
+    answer: { ...V1, 'x-docker-endpoints': '127.0.0.1:5000' },
   },
   {
     request: 'GET /v1/search?q=TEAM',
@@ -184,11 +184,11 @@ const OTHERS: RestRow[] = [
   },
   {
     request: 'GET /swagger.json',
-    headers: { Host: 'pierone.example.org' },
+    headers: { Host: '127.0.0.1:5000' },
     status: 200,
     contains: {
       swagger: '2.0',
-      host: 'pierone.example.org',
+      host: '127.0.0.1:5000',
       basePath: '/',
       info: { title: 'Pier One API' },
     },

@@ -64,11 +64,14 @@ end $$;
 create trigger repositories_searched after update of is_listed on repositories
   for each row when (new.is_listed and not old.is_listed) execute function add_repository_words();
 
--- The audit trail only grows: nobody changes what happened, repetitions of a refusal are counted.
+-- The audit trail only grows: nobody changes what happened. Repetitions of a refusal are counted, with what the last
+-- one met.
 create function keep_tag_event() returns trigger language plpgsql as $$
+declare
+  counted text[] := '{repetitions,last_happened,reason,previous_digest}';
 begin
   if tg_op = 'UPDATE' then
-    if to_jsonb(new) - 'repetitions' - 'last_happened' = to_jsonb(old) - 'repetitions' - 'last_happened'
+    if to_jsonb(new) - counted = to_jsonb(old) - counted and old.kind not in ('created', 'replaced')
        and new.repetitions > old.repetitions and new.last_happened >= old.last_happened then
       return new;
     end if;

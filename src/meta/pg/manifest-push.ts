@@ -65,7 +65,8 @@ const ADD_REFUSAL = {
   text: `insert into tag_events (repository, tag, kind, digest, previous_digest, uid, realm, reason)
          values ($1, $2, 'refused', $3, $4, $5, $6, $7)
          on conflict (repository, tag, digest, uid) where kind = 'refused' do update
-         set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp()`,
+         set repetitions = tag_events.repetitions + 1, last_happened = clock_timestamp(),
+             reason = excluded.reason, previous_digest = excluded.previous_digest`,
 };
 
 interface TagRow {
