@@ -19,7 +19,10 @@ beforeAll(async () => {
 
 afterAll(() => postgres?.stop());
 
-async function read(statement: { text: string }, ...values: (string | number | boolean | null)[]) {
+async function read(
+  statement: { name: string; text: string },
+  ...values: (string | number | boolean | null)[]
+) {
   return rowsRead(postgres.url, statement, values);
 }
 

@@ -14,13 +14,13 @@ interface PlanNode {
 export type RowsRead = Readonly<Record<string, number>>;
 
 /**
- * Carries a prepared statement out, with the plan that PostgreSQL would make for these values and with the one that
- * it makes for all.
+ * Carries a statement out, with the plan that PostgreSQL would make for these values and, if it has a name and so may be
+ * prepared for all values, with the one for those.
  * @returns the worse of both, by table
  */
 export async function rowsRead(
   url: string,
-  { text }: { readonly text: string },
+  { name, text }: { readonly name: string; readonly text: string },
   values: readonly (string | number | boolean | null)[],
 ): Promise<RowsRead> {
   const client = new Client({ connectionString: url });
@@ -28,7 +28,8 @@ export async function rowsRead(
   try {
     await client.query(`prepare listing as ${text}`);
     const worst: Record<string, number> = {};
-    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+    const modes = ['force_custom_plan', ...(name === '' ? [] : ['force_generic_plan'])];
+    for (const mode of modes) {
       await client.query(`set plan_cache_mode = ${mode}`);
       const literals = values.map((value) => literalOf(client, value)).join(', ');
       const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(

@@ -2,7 +2,7 @@ import { type ClientConfig, Pool, type PoolClient, type QueryResultRow } from 'p
 import { MetadataUnavailable } from '../metadata-store.ts';
 import { isConnectionLost, isRetryable } from './sqlstate.ts';
 
-/** A statement with a name is prepared once a connection. */
+/** A statement with a name is prepared once a connection; one whose name is empty is planned each time. */
 export interface Statement {
   readonly name: string;
   readonly text: string;

@@ -6,40 +6,10 @@ import type {
   TagEventFilter,
   TagEventKind,
 } from '../metadata-store.ts';
-import type { Database, Statement } from './database.ts';
+import type { Database } from './database.ts';
+import { BETWEEN_TIMES, eventStatement, LAST_ID, OLDEST_WRITER } from './event-statements.ts';
 import { type Lists, mapRows } from './lists.ts';
 import { toDigest } from './rows.ts';
-
-const LAST_ID = {
-  name: 'tag-event-last',
-  text: 'select case when is_called then last_value else 0 end::text as last from tag_events_id_seq',
-};
-/** announce_tag_events() takes these locks. */
-const OLDEST_WRITER = {
-  name: 'tag-event-writers',
-  text: `select min(l.objid::bigint)::text as last from pg_locks l join pg_database d on d.oid = l.database
-         where d.datname = current_database() and l.locktype = 'advisory' and l.objsubid = 2 and l.classid = 72946`,
-};
-
-/**
- * Ids and times rise together, but for those of transactions at the same time, of which there are fewer than this:
- * the first id since a time is one of the next so many in the order of time.
- */
-const CONCURRENT = 200;
-
-/** What a filter asks, by its name. */
-const CONDITIONS: Readonly<Record<keyof TagEventFilter, (value: string) => string>> = {
-  team: (value) => `team = ${value}`,
-  repository: (value) => `repository = ${value}`,
-  tag: (value) => `tag = ${value}`,
-  kind: (value) => `kind = ${value}`,
-  uid: (value) => `uid = ${value}`,
-  since: (value) => `happened >= ${value} and id >= (select min(id) from
-    (select id from tag_events where happened >= ${value} order by happened limit ${CONCURRENT}) next)`,
-  until: (value) => `happened < ${value} and id <= (select max(id) from
-    (select id from tag_events where happened < ${value} order by happened desc limit ${CONCURRENT}) last)`,
-};
-const FILTERS = ['team', 'repository', 'tag', 'kind', 'uid', 'since', 'until'] as const;
 
 interface EventRow {
   id: string;
@@ -70,39 +40,47 @@ export class PgEventRecords implements EventRecords {
     isNewestFirst: boolean,
     { after, limit }: Part<string>,
   ): Batches<TagEvent> {
-    const last = await this.#lastSettled();
-    const [above, below] = isNewestFirst ? ['0', after ?? null] : [after ?? '0', null];
-    const { statement, values } = statementOf(filter, isNewestFirst);
-    const parameters = [above, last, below, ...values];
+    const range = await this.#range(filter, isNewestFirst, after);
+    const { statement, values } = eventStatement(filter, isNewestFirst);
+    const times = [filter.since ?? null, filter.until ?? null];
+    const parameters = [range.above.toString(), range.last.toString(), ...times, ...values];
     yield* mapRows(this.#lists.read<EventRow>(statement, parameters, limit), toEvent);
+  }
+
+  /** Behind which id the list begins, and the last one that can be in it. */
+  async #range(
+    { since, until }: TagEventFilter,
+    isNewestFirst: boolean,
+    after: string | undefined,
+  ) {
+    const range = { above: 0n, last: await this.#lastSettled() };
+    if (after !== undefined && isNewestFirst) range.last = least(range.last, BigInt(after) - 1n);
+    else if (after !== undefined) range.above = BigInt(after);
+    if (!since && !until) return range;
+    const [times] = await this.#database.query<{ above: string | null; last: string | null }>(
+      BETWEEN_TIMES,
+      [since ?? null, until ?? null],
+    );
+    const above = BigInt(times?.above ?? range.last);
+    if (since && above > range.above) range.above = above;
+    if (until) range.last = least(range.last, BigInt(times?.last ?? 0));
+    return range;
   }
 
   /**
    * The last id behind which nothing will come before it. Three questions one after the other: an id that was given
    * before the first answer belongs to a row that the list will see, or to a writer that the second one sees.
    */
-  async #lastSettled(): Promise<string> {
+  async #lastSettled(): Promise<bigint> {
     const [last] = await this.#database.query<{ last: string }>(LAST_ID, []);
     const [writer] = await this.#database.query<{ last: string | null }>(OLDEST_WRITER, []);
-    const ids = [last?.last, writer?.last].flatMap((id) => (id ? [BigInt(id)] : []));
-    return ids.reduce((least, id) => (id < least ? id : least), ids[0] ?? 0n).toString();
+    const lastId = BigInt(last?.last ?? 0);
+    return writer?.last ? least(lastId, BigInt(writer.last)) : lastId;
   }
 }
 
-function statementOf(
-  filter: TagEventFilter,
-  isNewestFirst: boolean,
-): { statement: Statement; values: unknown[] } {
-  const used = FILTERS.filter((name) => filter[name] !== undefined);
-  const conditions = used.map((name, index) => CONDITIONS[name](`$${index + 4}`));
-  const order = isNewestFirst ? 'desc' : 'asc';
-  const text = `select id::text, repository, tag, kind, digest, previous_digest, reason, uid, realm,
-                       happened, repetitions, last_happened
-                from tag_events
-                where ${['id > $1', 'id <= $2', 'id < coalesce($3, 9223372036854775807)', ...conditions].join(' and ')}
-                order by tag_events.id ${order} limit $${used.length + 4}`;
-  const name = ['tag-event-list', order, ...used].join('-');
-  return { statement: { name, text }, values: used.map((filterName) => filter[filterName]) };
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function toEvent(row: EventRow): TagEvent {

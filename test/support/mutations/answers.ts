@@ -59,6 +59,16 @@ function readHeaders(lines: readonly string[]): Map<string, string[]> {
   return headers;
 }
 
+/** Those of the REST API may be read by browsers of any origin. */
+function isOfRest({ headers }: WireAnswer): boolean {
+  return headers.has('access-control-allow-origin');
+}
+
+/** The registry was asked, and not only a parser. */
+export function isOfRegistry(answer: WireAnswer): boolean {
+  return answer.headers.has('docker-distribution-api-version') || isOfRest(answer);
+}
+
 /** @returns what is wrong with an answer; undefined: nothing. */
 export function faultOf(
   answer: WireAnswer,
@@ -66,8 +76,8 @@ export function faultOf(
   { blobs }: Scene,
 ): string | undefined {
   const { status, headers } = answer;
-  if (!headers.has('docker-distribution-api-version')) {
-    if (isHttp) return 'it has no Docker-Distribution-Api-Version';
+  if (!isOfRegistry(answer)) {
+    if (isHttp) return 'it has neither Docker-Distribution-Api-Version nor what the REST API sends';
     return PARSER_STATUSES.has(status) ? undefined : 'neither the registry nor a parser says that';
   }
   if (answer.isToEnd) return 'it has no Content-Length';
@@ -96,6 +106,9 @@ function faultOfError(answer: WireAnswer, isHead: boolean): string | undefined {
   const text = answer.body.toString();
   if (/(\\n|\n) +at |node:internal|\.[jt]s:\d+/.test(text)) return 'it shows a stack trace';
   try {
+    if (isOfRest(answer)) {
+      return JsonValue.parse(text).at('message').text ? undefined : 'it has no sentence';
+    }
     const [error, ...others] = JsonValue.parse(text).at('errors').items;
     const code = error?.at('code').text ?? '';
     if (!Object.hasOwn(ERROR_CODES, code)) return `the code ${code} is unknown`;

@@ -1,6 +1,6 @@
 import { RawClient } from '../raw-http.ts';
 import { SeededRandom } from '../seeded-random.ts';
-import { faultOf, readAnswer, type WireAnswer } from './answers.ts';
+import { faultOf, isOfRegistry, readAnswer, type WireAnswer } from './answers.ts';
 import { lastBytes, mutatedRequest } from './mutate.ts';
 import type { Scene } from './scene.ts';
 import type { WireBytes } from './wire-request.ts';
@@ -66,8 +66,9 @@ export async function runSeries(
   return { requests, answers, created, failures };
 }
 
-function count(answers: Map<string, number>, { status, headers }: WireAnswer): void {
-  const key = headers.has('docker-distribution-api-version') ? `${status}` : `${status} (parser)`;
+function count(answers: Map<string, number>, answer: WireAnswer): void {
+  const { status } = answer;
+  const key = isOfRegistry(answer) ? `${status}` : `${status} (parser)`;
   answers.set(key, (answers.get(key) ?? 0) + 1);
 }
 

@@ -151,6 +151,44 @@ const deleteContent: Maker = (random, scene) => {
 const elsewhere: Maker = (random) =>
   read(random.pick(['/', '/v1/_ping', '/metrics', '/favicon.ico', '/v2', '/v3/']))(random);
 
+/** What isn't below /v2/. */
+const readRest: Maker = (random, scene) => {
+  const [team = '', ...artifact] = random.pick(scene.repositories).split('/');
+  const tags = `/teams/${team}/artifacts/${artifact.join('%2F')}/tags`;
+  const tag = `${tags}/${tagOf(random, scene)}`;
+  const { digest } = random.pick([...scene.images, scene.index]);
+  const image = digest.slice(random.pick([0, 7]), random.integer(8, 71));
+  const page: Pair[] = [
+    ['limit', String(random.integer(1, 20))],
+    ['after', Buffer.from(JSON.stringify(random.pick(['a', '5']))).toString('base64url')],
+  ];
+  const filter: Pair[] = [
+    ['team', team],
+    ['kind', random.pick(['created', 'refused'])],
+    ['since', '2020-01-01T00:00:00Z'],
+    ['order', 'desc'],
+  ];
+  const [path, query] = random.pick<readonly [string, readonly Pair[]]>([
+    ['/teams', page],
+    [`/teams/${team}/artifacts`, page],
+    [tags, [['all', 'true']]],
+    [tag, []],
+    [`${tag}/events`, page.slice(0, 1)],
+    [`${tag}/scm-source`, []],
+    [`/tags/${image}`, []],
+    ['/events', [...filter.slice(random.integer(0, 3)), ...page]],
+    ['/search', [['q', random.pick(['f', 'app', 'zz'])], ...page.slice(0, 1)]],
+    ['/stats', []],
+    ['/stats/teams', page],
+    [`/stats/teams/${team}`, []],
+    ['/v1/search', [['q', team]]],
+    [`/v1/repositories/${team}/${artifact.join('%2F')}/tags`, []],
+    ['/openapi.json', []],
+    ['/swagger.json', []],
+  ]);
+  return read(path, query)(random);
+};
+
 /** Every endpoint; what comes more often stands here more often. */
 const MAKERS: readonly Maker[] = [
   read('/v2/'),
@@ -167,6 +205,9 @@ const MAKERS: readonly Maker[] = [
   putManifest,
   putManifest,
   deleteContent,
+  readRest,
+  readRest,
+  readRest,
   elsewhere,
 ];
 
