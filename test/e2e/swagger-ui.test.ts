@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BrowserPage } from '../support/browser-page.ts';
-import { type Chromium, startChromium } from '../support/chromium.ts';
+import { startChromium } from '../support/chromium.ts';
 import { HttpClient } from '../support/http-client.ts';
 import {
   expectStatus,
@@ -12,12 +12,11 @@ import {
 import { startServerIn } from '../support/server-in-workspace.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
-/** Not a loopback address: Swagger UI leaves out some of what it asks of others when it is local. */
+/** Swagger UI asks others less when it is local. */
 const HOST = 'registry.test';
 const TEAM = 'browsers';
 
 let workspace: Workspace;
-let chromium: Chromium;
 let origin: string;
 let page: BrowserPage;
 
@@ -29,14 +28,11 @@ beforeEach(async () => {
   await pushBlob(api, `${TEAM}/app`, config);
   await expectStatus(putManifest(api, `${TEAM}/app`, '1.0', imageOf(config)), 201);
   origin = `http://${HOST}:${new URL(server.url).port}`;
-  chromium = await startChromium(HOST);
+  const chromium = await startChromium(workspace, HOST);
   page = await chromium.openPage();
 });
 
-afterEach(async () => {
-  await chromium?.close();
-  await workspace?.dispose();
-});
+afterEach(() => workspace?.dispose());
 
 const GET_TEAMS = '#operations-Pier_One_API-listTeams';
 

@@ -1,55 +1,50 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 import { BrowserPage } from './browser-page.ts';
 import { DevTools } from './devtools.ts';
+import type { Workspace } from './workspace.ts';
 
 /** What a browser gets to end by itself before it is killed. */
 const END_TIMEOUT_MS = 20_000;
 
-/** A browser without a window, with a profile of its own. Close it in a hook. */
+/** A browser without a window. */
 export interface Chromium {
   /** An empty page; what it does from then on is recorded. */
   openPage(): Promise<BrowserPage>;
-  close(): Promise<void>;
 }
 
-/** @param localName a name that means 127.0.0.1; no other name means anything */
-export async function startChromium(localName: string): Promise<Chromium> {
-  const profile = await mkdtemp(join(tmpdir(), 'pierone-chromium-'));
-  const child = spawn('chromium', flags(profile, localName), {
-    env: { PATH: process.env['PATH'] ?? '', HOME: profile, LC_ALL: 'C.UTF-8' },
+/**
+ * Starts Debian's Chromium with a profile in a workspace; ended with that.
+ * @param localName a name that means 127.0.0.1; no other name means anything
+ */
+export async function startChromium(workspace: Workspace, localName: string): Promise<Chromium> {
+  const home = workspace.path('chromium');
+  await mkdir(home);
+  const child = spawn('chromium', flags(home, localName), {
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: home, LC_ALL: 'C.UTF-8' },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
   });
-  const closed = once(child, 'close');
-  closed.catch(() => undefined);
+  const closed = once(child, 'close').catch(() => []);
+  workspace.defer(() => end(child, closed));
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-4000);
   });
-  const close = async () => {
-    await end(child, closed);
-    await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  };
-  try {
-    const devTools = connect(child);
-    await devTools.send('Browser.getVersion');
-    return { openPage: () => openPage(devTools), close };
-  } catch (error) {
-    await close().catch(() => undefined);
-    throw new Error(`chromium did not start:\n${stderr}`, { cause: error });
-  }
+  const devTools = connect(child);
+  await devTools.send('Browser.getVersion').catch((cause: unknown) => {
+    throw new Error(`chromium did not start:\n${stderr}`, { cause });
+  });
+  return { openPage: () => openPage(devTools) };
 }
 
-function flags(profile: string, localName: string): string[] {
+function flags(home: string, localName: string): string[] {
   return [
     '--headless=new',
     '--remote-debugging-pipe',
-    `--user-data-dir=${profile}`,
+    `--user-data-dir=${home}/profile`,
     `--host-resolver-rules=MAP ${localName} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
     '--disable-background-networking',
     '--disable-component-update',
@@ -86,6 +81,6 @@ async function end(child: ChildProcess, closed: Promise<unknown>): Promise<void>
   const isRunning = child.pid !== undefined && child.exitCode === null && child.signalCode === null;
   if (isRunning) child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
-  await closed.catch(() => undefined);
+  await closed;
   clearTimeout(timer);
 }
