@@ -68,7 +68,7 @@ create trigger repositories_searched after update of is_listed on repositories
 -- one met.
 create function keep_tag_event() returns trigger language plpgsql as $$
 declare
-  counted text[] := '{repetitions,last_happened,reason,previous_digest}';
+  counted text[] := '{repetitions,last_happened,reason,previous_digest,realm,claims}';
 begin
   if tg_op = 'UPDATE' then
     if to_jsonb(new) - counted = to_jsonb(old) - counted and old.kind not in ('created', 'replaced')
