@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openRestFixture } from '../support/checked-client.ts';
 import { JsonValue } from '../support/json.ts';
-import { RestDocument } from '../support/rest-documents.ts';
 import { type RestRow, type RestStage, testRestRows } from '../support/rest-table.ts';
-import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
+import type { RegistryFixture } from '../support/test-registry.ts';
 
 let fixture: RegistryFixture;
 let stage: RestStage;
 
 beforeAll(async () => {
-  fixture = await openFixture();
-  const { api } = fixture.registry;
-  stage = { api, document: await RestDocument.read(api) };
+  fixture = await openRestFixture();
+  stage = { api: fixture.registry.api };
 });
 
 afterAll(() => fixture?.close());

@@ -7,8 +7,6 @@ import type { Endpoint } from './endpoint.ts';
  */
 
 export const INFO = { title: 'Pier One API', version: '0.1', description: 'Docker Registry' };
-export const SCOPES = { uid: 'Unique identifier of the user who accesses the registry.' };
-export const AUTHORIZATION_URL = 'https://example.com/oauth2/dialog';
 
 /** Schemas by the names that the document refers to them by. */
 export type NamedSchemas = Readonly<Record<string, z.ZodType>>;
@@ -28,11 +26,13 @@ export function openApiDocument(
     components: {
       schemas,
       securitySchemes: {
-        oauth2: {
-          type: 'oauth2',
-          flows: { implicit: { authorizationUrl: AUTHORIZATION_URL, scopes: SCOPES } },
+        bearer: { type: 'http', scheme: 'bearer', description: 'An access token.' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description:
+            'The user oauth2 with an access token as password, or an instance identity document.',
         },
-        iid: { type: 'http', scheme: 'basic', description: 'Instance identity documents.' },
       },
     },
   };
@@ -43,7 +43,7 @@ function operationOf(endpoint: Endpoint, named: NamedSchemas) {
   const schema = referTo(answer, named, '#/components/schemas/', 'draft-2020-12');
   const failure = { $ref: '#/components/schemas/Error' };
   return {
-    ...headOf(endpoint),
+    ...headOf(endpoint, [{ bearer: [] }, { basic: [] }]),
     parameters: parametersOf(endpoint, 'draft-2020-12'),
     responses: {
       200: { description: 'OK', content: { 'application/json': { schema } } },
@@ -55,10 +55,20 @@ function operationOf(endpoint: Endpoint, named: NamedSchemas) {
   };
 }
 
-/** What an operation has in both documents. */
-export function headOf({ id, group, summary, access }: Endpoint) {
-  const security = access === 'none' ? [] : [{ oauth2: ['uid'] }, { iid: [] }];
-  return { operationId: id, tags: [group], summary, security };
+/** One of several ways to prove who asks: a scheme by its name, and the scopes that it has to have. */
+export type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
+
+/** What an operation has in both documents. @param security what it asks of who isn't anybody */
+export function headOf(
+  { id, group, summary, access }: Endpoint,
+  security: readonly SecurityRequirement[],
+) {
+  return {
+    operationId: id,
+    tags: [group],
+    summary,
+    security: access === 'none' ? [] : security,
+  };
 }
 
 export function groupsOf(endpoints: readonly Endpoint[]): { name: string }[] {

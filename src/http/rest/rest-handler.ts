@@ -2,6 +2,7 @@ import { type Caller, NOBODY } from '../../auth/access.ts';
 import { OciError } from '../../oci/error.ts';
 import type { RegistryParts } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
+import { uiAnswer } from '../ui/ui-handler.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -17,6 +18,11 @@ export async function handleRest(exchange: Exchange, parts: RegistryParts): Prom
   const headers = restHeaders(exchange, parts.proxies);
   if (exchange.method === 'OPTIONS') {
     exchange.send({ status: 200, headers });
+    return;
+  }
+  const page = await uiAnswer({ exchange, parts, caller: NOBODY });
+  if (page) {
+    exchange.send({ ...page, headers: { ...headers, ...page.headers } });
     return;
   }
   const match = TABLE.match(exchange.path);

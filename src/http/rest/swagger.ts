@@ -1,6 +1,5 @@
 import type { Endpoint } from './endpoint.ts';
 import {
-  AUTHORIZATION_URL,
   groupsOf,
   headOf,
   INFO,
@@ -11,7 +10,6 @@ import {
   parametersOf,
   pathsOf,
   referTo,
-  SCOPES,
   toJsonSchema,
 } from './openapi.ts';
 
@@ -37,8 +35,9 @@ export function swaggerDocument(
       oauth2: {
         type: 'oauth2',
         flow: 'implicit',
-        authorizationUrl: AUTHORIZATION_URL,
-        scopes: SCOPES,
+        // As the original has it: clients know where they get their tokens.
+        authorizationUrl: 'https://example.com/oauth2/dialog',
+        scopes: { uid: 'Unique identifier of the user who accesses the registry.' },
       },
     },
   };
@@ -47,7 +46,7 @@ export function swaggerDocument(
 function operationOf(endpoint: Endpoint, named: NamedSchemas) {
   const { answer, errors = {} } = endpoint;
   return {
-    ...headOf(endpoint),
+    ...headOf(endpoint, [{ oauth2: ['uid'] }, { iid: [] }]),
     parameters: parametersOf(endpoint, DIALECT).map(showParameter),
     responses: {
       200: {
