@@ -20,7 +20,7 @@ ${
   docker tag hello-world ${host}/acme/hello:1.0
   docker push ${host}/acme/hello:1.0
 Docker Desktop runs its daemon in a machine of its own, where ${host} is something else: start with
-HTTP_HOST=0.0.0.0 HTTP_ALLOW_UNPROTECTED=true, add "host.docker.internal:${new URL(server.url).port}" to its
+HTTP_HOST=0.0.0.0${config.access.isSecured ? '' : ' HTTP_ALLOW_UNPROTECTED=true'}, add "host.docker.internal:${new URL(server.url).port}" to its
 insecure registries, and write that name instead of ${host}.
 `;
 }

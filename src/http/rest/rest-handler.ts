@@ -6,6 +6,7 @@ import { uiAnswer } from '../ui/ui-handler.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointTable } from './endpoint-table.ts';
 import { ENDPOINTS } from './endpoints.ts';
+import { healthAnswer } from './health.ts';
 import { restHeaders } from './rest-headers.ts';
 
 const TABLE = new EndpointTable(ENDPOINTS);
@@ -20,7 +21,7 @@ export async function handleRest(exchange: Exchange, parts: RegistryParts): Prom
     exchange.send({ status: 200, headers });
     return;
   }
-  const page = await uiAnswer({ exchange, parts, caller: NOBODY });
+  const page = healthAnswer(exchange.path) ?? (await uiAnswer({ exchange, parts, caller: NOBODY }));
   if (page) {
     exchange.send({ ...page, headers: { ...headers, ...page.headers } });
     return;
