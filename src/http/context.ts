@@ -20,6 +20,8 @@ export interface RegistryParts {
   readonly tokens: RegistryTokens;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Gets a line for each request. Undefined: nobody wants them. */
+  readonly accessLog: Log | undefined;
   readonly proxies: Proxies;
   readonly manifestMaxBytes: number;
 }

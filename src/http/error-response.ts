@@ -4,17 +4,18 @@ import { toOciError } from '../registry/translate-error.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import type { Client } from './proxies.ts';
 
-/** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. */
+/** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. @returns what it is to clients */
 export function sendError(
   exchange: Exchange,
   error: unknown,
   requestId: string,
   client: Client,
   log: Log,
-): void {
+): OciError {
   const ociError = toOciError(error);
   logError(exchange, ociError, { requestId, client }, log);
   exchange.send(errorAnswer(ociError, requestId));
+  return ociError;
 }
 
 /**
