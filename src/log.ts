@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { currentTrace } from './trace-context.ts';
+import { currentTrace, type TraceContext } from './trace-context.ts';
 
 export type Log = Logger;
 
@@ -41,7 +41,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   const options = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: timeField,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: REDACTED,
     mixin: traceFields,
@@ -50,41 +50,112 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   return destination ? pino(options, destination) : pino(options);
 }
 
+let lastMs = 0;
+let lastField = '';
+
+/** A millisecond may have many lines. */
+function timeField(): string {
+  const nowMs = Date.now();
+  if (nowMs !== lastMs) {
+    lastMs = nowMs;
+    lastField = `,"time":"${new Date(nowMs).toISOString()}"`;
+  }
+  return lastField;
+}
+
 /** Which trace a line belongs to. */
 function traceFields(): object {
   const trace = currentTrace();
   return trace ? { trace_id: trace.traceId, span_id: trace.spanId } : {};
 }
 
-/**
- * The same log, for lines whose fields are all known to hold no credential: what looks for them takes a hundred times as
- * long as the line.
- */
-export function withoutRedaction(log: Log): Log {
-  return log.child({}, { redact: [] });
+/** A request, as its line in the log tells it. */
+export interface AccessLine {
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly route: string;
+  /** Undefined: its client was gone before the answer. */
+  readonly status: number | undefined;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly ms: number;
+  readonly client: string;
+  readonly uid: string | undefined;
+  readonly userAgent: string | undefined;
+  /** Of an error. */
+  readonly code: string | undefined;
+  /** The answer was not sent as a whole. */
+  readonly isCut: boolean;
+  readonly trace: TraceContext | undefined;
 }
 
-/** How long a line may wait, and how many bytes: a write for each line would cost more than the line. */
+export type AccessLog = (line: AccessLine) => void;
+
+/**
+ * Writes a line of level `info` for each request, between those of `log`. By hand: each request has one, none of its
+ * fields holds a credential, and what looks for them takes a hundred times as long as the line.
+ */
+export function createAccessLog(log: Log): AccessLog | undefined {
+  if (!log.isLevelEnabled('info')) return undefined;
+  const stream: unknown = Reflect.get(log, pino.symbols.streamSym);
+  if (!isStream(stream)) throw new TypeError('the log has no stream');
+  return (line) => stream.write(textOf(line));
+}
+
+function isStream(value: unknown): value is DestinationStream {
+  return typeof value === 'object' && value !== null && 'write' in value;
+}
+
+function textOf(line: AccessLine): string {
+  const { trace, status } = line;
+  const quote = JSON.stringify;
+  return (
+    `{"level":"info"${timeField()},"requestId":${quote(line.requestId)},"method":${quote(line.method)}` +
+    `,"path":${quote(line.path)},"route":"${line.route}"${status === undefined ? '' : `,"status":${status}`}` +
+    `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms},"client":${quote(line.client)}` +
+    (line.uid === undefined ? '' : `,"uid":${quote(line.uid)}`) +
+    (line.userAgent === undefined ? '' : `,"userAgent":${quote(line.userAgent)}`) +
+    (line.code === undefined ? '' : `,"code":"${line.code}"`) +
+    (line.isCut ? ',"isCut":true' : '') +
+    (trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"` : '') +
+    ',"msg":"request"}\n'
+  );
+}
+
+/** How long a line may wait, and how many characters: a write for each line would cost more than the line. */
 const MAX_WAIT_MS = 100;
-const MAX_WAITING_BYTES = 8 * 1024;
+const MAX_WAITING = 64 * 1024;
+const QUIET = '{"level":"info"';
 
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
 export function standardOutput(): DestinationStream {
-  const output = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: MAX_WAITING_BYTES,
-    periodicFlush: MAX_WAIT_MS,
+  const output = pino.destination({ dest: 1, sync: false });
+  // Its own waiting lines are one text, which is copied for each line that comes to it.
+  let lines: string[] = [];
+  let waiting = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (lines.length === 0) return;
+    output.write(lines.join(''));
+    lines = [];
+    waiting = 0;
+  };
+  process.once('exit', () => {
+    flush();
+    output.flushSync();
   });
   return {
     write(line) {
-      output.write(line);
-      if (!QUIET_LINE.test(line)) output.flush();
+      lines.push(line);
+      waiting += line.length;
+      timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
+      if (waiting >= MAX_WAITING || !line.startsWith(QUIET)) flush();
     },
   };
 }
-
-const QUIET_LINE = /^\{"level":"(info|debug|trace)"/;
 
 /** Lines for people instead of JSON, for a terminal. The library is loaded only then. */
 export async function terminalDestination(): Promise<DestinationStream> {

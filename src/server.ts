@@ -7,7 +7,7 @@ import { openTransport } from './http/open-transport.ts';
 import { Proxies } from './http/proxies.ts';
 import { registryHandler } from './http/registry-handler.ts';
 import { watchTlsFiles } from './http/tls-files.ts';
-import { type Log, withoutRedaction } from './log.ts';
+import { createAccessLog, type Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 import {
   EmbeddedPostgresError,
@@ -130,7 +130,7 @@ async function start(
     manifests: new Manifests(metadata, log),
     metrics,
     log,
-    accessLog: config.logsAccess ? withoutRedaction(log) : undefined,
+    accessLog: config.logsAccess ? createAccessLog(log) : undefined,
     proxies,
     manifestMaxBytes,
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../log.ts';
+import type { AccessLine, AccessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { inTrace, readTraceContext } from '../trace-context.ts';
 import type { Exchange, Handler } from './exchange.ts';
@@ -10,12 +10,13 @@ import type { Proxies } from './proxies.ts';
 const MAX_USER_AGENT = 200;
 const MAX_REQUEST_ID = 128;
 const MAX_PATH = 1024;
+const MAX_METHOD = 32;
 
 export interface ObserverParts {
   readonly metrics: Metrics;
   readonly proxies: Proxies;
   /** Gets a line for each request. Undefined: nobody wants them. */
-  readonly accessLog: Log | undefined;
+  readonly accessLog: AccessLog | undefined;
 }
 
 /**
@@ -57,7 +58,7 @@ async function observe(
 ): Promise<void> {
   const begin = performance.now();
   // Once the answer is out, it can't be asked for any more.
-  const client = accessLog && proxies.clientOf(exchange).address;
+  const client = accessLog && proxies.addressOf(exchange);
   metrics.requestBegan();
   await handler(exchange);
   const ms = performance.now() - begin;
@@ -65,15 +66,15 @@ async function observe(
   const { route, errorCode } = exchange.notes;
   const seconds = ms / 1000;
   metrics.requestEnded({ route, method, status, seconds, receivedBytes, sentBytes, errorCode });
-  if (accessLog && client !== undefined) accessLog.info(lineOf(exchange, client, ms), 'request');
+  if (accessLog && client !== undefined) accessLog(lineOf(exchange, client, ms));
 }
 
-function lineOf(exchange: ObservedExchange, client: string, ms: number): object {
+function lineOf(exchange: ObservedExchange, client: string, ms: number): AccessLine {
   const { notes, status, method, path } = exchange;
   return {
     requestId: notes.id,
-    method: method.slice(0, 32),
-    path: path.length > MAX_PATH ? path.slice(0, MAX_PATH) : path,
+    method: method.slice(0, MAX_METHOD),
+    path: path.slice(0, MAX_PATH),
     route: notes.route,
     status,
     receivedBytes: exchange.receivedBytes,
@@ -83,6 +84,7 @@ function lineOf(exchange: ObservedExchange, client: string, ms: number): object 
     uid: notes.uid,
     userAgent: exchange.header('user-agent')?.slice(0, MAX_USER_AGENT),
     code: notes.errorCode,
-    ...((exchange.isCut || status === undefined) && { isCut: true }),
+    isCut: exchange.isCut || status === undefined,
+    trace: notes.trace,
   };
 }
