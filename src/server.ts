@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Handler, Transport } from './http/exchange.ts';
@@ -17,7 +18,7 @@ import { migrate } from './meta/pg/migrate.ts';
 import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
-import { openAccess } from './open-access.ts';
+import { type AccessContext, openAccess } from './open-access.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -25,6 +26,8 @@ import { Sweeper } from './registry/sweeper.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
+import { observeStore } from './storage/store-requests.ts';
+import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
 
@@ -102,23 +105,32 @@ async function start(
   const { tls } = config.http;
   const tlsWatch = tls && (await watchTlsFiles(tls, log));
   closers.add(() => tlsWatch?.stop());
-  const metrics = createMetrics();
+  const metrics = createMetrics(await ownVersion());
+  closers.add(observeStore((...request) => metrics.storeRequest(...request)));
   const database = await openDatabase(config, log, closers);
-  const metadata = await openMetadata(config, database.url, log, closers);
+  const metadata = await openMetadata(config, database.url, { log, metrics }, closers);
   const location: StoreLocation = config.storage;
   const store = await openStore(location);
   await store.check();
   const registryId = await claimStore(metadata, store, location);
   const ingest = openIngest(config, location, metrics, log, overrides);
   closers.add(() => ingest.close());
+  metrics.watchIngest(() => ingest.usage());
+  const watch = watchHealth(config, { metadata, store, ingest, registryId }, metrics);
+  closers.add(watch.stop);
+  const { health } = watch;
   startSweeper(config, metadata, store, registryId, log, closers);
   startCompactor(config, metadata, store, log, closers);
 
-  const management = await listenManagement(config.management, metrics);
+  const management = await listenManagement(config.management, { metrics, health });
   closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
-  const { access, tokens } = await openAccessControl(config, metadata, registryId, log, closers);
+  const { access, tokens } = await openAccessControl(
+    config,
+    { metadata, registryId, service: serviceOf(config), log, metrics },
+    closers,
+  );
   const { externalUrl } = config.http;
   const challenge = { kind: config.access.challenge, service: serviceOf(config), externalUrl };
   const handler = registryHandler({
@@ -135,6 +147,8 @@ async function start(
     manifestMaxBytes,
   });
   const transport = await openHttp(config, proxies, handler, log, closers);
+  closers.add(() => health.enter('draining'));
+  health.enter('ok');
   tlsWatch?.start(() => transport.renewTls());
   return {
     ...urls(config, transport, management),
@@ -143,17 +157,16 @@ async function start(
   };
 }
 
-async function openAccessControl(
-  config: Config,
-  metadata: MetadataStore,
-  registryId: string,
-  log: Log,
-  closers: Closers,
-) {
-  const context = { metadata, registryId, service: serviceOf(config), log };
+async function openAccessControl(config: Config, context: AccessContext, closers: Closers) {
   const opened = await openAccess(config.access, context);
   closers.add(() => opened.close());
   return opened;
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  const { version }: { version?: unknown } = JSON.parse(text);
+  return typeof version === 'string' ? version : 'unknown';
 }
 
 /** What registry tokens are made for: all instances of a registry have the same external URL, or none. */
@@ -192,7 +205,12 @@ async function openDatabase(config: Config, log: Log, closers: Closers) {
   };
 }
 
-async function openMetadata(config: Config, url: string, log: Log, closers: Closers) {
+async function openMetadata(
+  config: Config,
+  url: string,
+  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  closers: Closers,
+) {
   const applied = await migrate(url);
   if (applied.length > 0) log.info({ applied }, 'migrated the database');
   const metadata = openPgMetadataStore({
@@ -200,6 +218,7 @@ async function openMetadata(config: Config, url: string, log: Log, closers: Clos
     maxConnections: config.database.maxPool,
     isMutableTag: matchesAny(config.registry.mutableTags),
     onConnectionLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
+    metrics,
   });
   closers.add(() => metadata.close());
   return metadata;
@@ -232,6 +251,7 @@ function openIngest(
   return (overrides.openIngest ?? openIngestPool)({
     store,
     ...config.workers,
+    metrics,
     onWorkerDeath: (error) => {
       metrics.workerDeaths.inc();
       log.error({ err: error }, 'an ingest worker died; another one takes its place');

@@ -1,3 +1,4 @@
+import type { IngestUsage } from '../metrics.ts';
 import type { BodyEnd, ByteSource } from '../oci/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 
@@ -73,6 +74,10 @@ export interface Ingest {
     segments: readonly { readonly key: string; readonly sizeBytes: number }[],
     algorithm: DigestAlgorithm,
   ): Promise<Digest>;
+  /** How much of threads and memory is in use. */
+  usage(): IngestUsage;
+  /** Resolves when a thread has answered. @throws Error */
+  ping(): Promise<void>;
   /** Ends the threads. Appends under way fail with WorkerDied. */
   close(): Promise<void>;
 }

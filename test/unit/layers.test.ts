@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'main.ts':    'everything',
   'server.ts':  'everything',
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
   'config-access.ts': ['settings.ts'],
@@ -32,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'events/':    ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
-  'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', ...FOR_ALL],
+  'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],
   'cli/':       ['oci/'],
 };
 

@@ -1,6 +1,6 @@
 import type { MetadataStore } from '../metadata-store.ts';
 import { PgBlobRecords } from './blob-records.ts';
-import { Database } from './database.ts';
+import { Database, type DatabaseMetrics } from './database.ts';
 import { PgDeletionRecords } from './deletion-records.ts';
 import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
@@ -23,6 +23,7 @@ export interface PgMetadataOptions {
   readonly isMutableTag: (tag: string) => boolean;
   /** Told of connections that were lost. */
   readonly onConnectionLost: (error: Error) => void;
+  readonly metrics?: DatabaseMetrics | undefined;
 }
 
 /** The metadata in PostgreSQL. The schema must be there: see migrate(). */
