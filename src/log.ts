@@ -126,11 +126,13 @@ function textOf(line: AccessLine): string {
 /** How long a line may wait, and how many characters: a write for each line would cost more than the line. */
 const MAX_WAIT_MS = 100;
 const MAX_WAITING = 64 * 1024;
+/** When nobody reads the output, more than this is lost: better than memory, or the registry. */
+const MAX_UNREAD = 16 * 1024 * 1024;
 const QUIET = '{"level":"info"';
 
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
 export function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: false });
+  const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
   // Its own waiting lines are one text, which is copied for each line that comes to it.
   let lines: string[] = [];
   let waiting = 0;

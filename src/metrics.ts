@@ -170,7 +170,8 @@ function requestMetrics(make: Maker) {
     requestBegan() {
       open += 1;
     },
-    requestEnded({ route, method, status, ...measure }: RequestMeasure) {
+    requestEnded(measure: RequestMeasure) {
+      const { route, method, status } = measure;
       open -= 1;
       const shownMethod = METHODS.has(method) ? method : 'other';
       duration.observe({ route, method: shownMethod, status: status ?? 'gone' }, measure.seconds);
