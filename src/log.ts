@@ -26,12 +26,26 @@ const CREDENTIALS = [
   'StringToSign',
   'StringToSignBytes',
 ];
-const SPELLINGS = CREDENTIALS.flatMap((name) => [
-  name,
-  name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase()),
-]);
+const REDACTED = new Set(CREDENTIALS.map((name) => name.toLowerCase()));
 /** At the top of a line's fields and up to two objects deep. */
-const REDACTED = SPELLINGS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
+const REDACTED_DEPTH = 3;
+
+/** What is logged, without credentials. By hand: pino's own redaction of so many names takes 400 us a line. */
+function redact(fields: object, depth = REDACTED_DEPTH): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    shown[name] = REDACTED.has(name.toLowerCase()) ? '[Redacted]' : redactValue(value, depth - 1);
+  }
+  return shown;
+}
+
+function redactValue(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth === 0) return value;
+  if (value instanceof Error) return redact(pino.stdSerializers.err(value), depth);
+  if (Array.isArray(value)) return value.map((one) => redactValue(one, depth - 1));
+  // Dates, URLs and bytes say themselves how they are written.
+  return 'toJSON' in value || ArrayBuffer.isView(value) ? value : redact(value, depth);
+}
 
 /** What makes a presigned URL valid, wherever in a line it stands. */
 const SIGNATURE = /(X-Amz-(?:Signature|Credential|Security-Token)=)[^&"\s\\]+/gi;
@@ -42,8 +56,12 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     level,
     base: null,
     timestamp: timeField,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: REDACTED,
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: object) => redact(fields),
+    },
+    // Those of a child log, which no formatter sees.
+    redact: [...REDACTED].map((name) => `["${name}"]`),
     mixin: traceFields,
     hooks: { streamWrite: (line: string) => line.replace(SIGNATURE, '$1[Redacted]') },
   };
@@ -93,8 +111,8 @@ export interface AccessLine {
 export type AccessLog = (line: AccessLine) => void;
 
 /**
- * Writes a line of level `info` for each request, between those of `log`. By hand: each request has one, none of its
- * fields holds a credential, and what looks for them takes a hundred times as long as the line.
+ * Writes a line of level `info` for each request, between those of `log`. By hand: each request has one,
+ * and none of its fields holds a credential.
  */
 export function createAccessLog(log: Log): AccessLog | undefined {
   if (!log.isLevelEnabled('info')) return undefined;

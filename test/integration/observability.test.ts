@@ -163,6 +163,27 @@ describe('the access log', () => {
     expect(line).toMatchObject({ status: 404, code: 'MANIFEST_UNKNOWN' });
   });
 
+  test('says when the client left before the answer, or before its end', async () => {
+    const path = `/v2/${APP}/blobs/uploads/`;
+    const upload = registry.api.open('POST', `${path}?digest=sha256:${'0'.repeat(64)}`, {
+      ...bearer(token),
+      'Content-Length': '5',
+      'X-Request-Id': 'hangs-up',
+    });
+    const refused = upload.answer.catch(() => undefined);
+    await upload.connected;
+    await upload.write(Buffer.from('ab'));
+    await waitUntil(
+      'the request',
+      async () => (await registry.metric('pierone_active_appends')) > 0,
+    );
+    upload.cut();
+    await refused;
+    const text = await waitUntil('the line', () => lines.find((line) => line.includes('hangs-up')));
+    expect(JSON.parse(text)).toMatchObject({ route: 'uploads', receivedBytes: 2, isCut: true });
+    expect(await metricsOf(registry.management)).toContain('method="POST",status="gone"');
+  });
+
   test('never has a query or a token', () => {
     expect(lines.join('')).not.toContain('hidden');
     expect(lines.join('')).not.toContain(token);

@@ -17,12 +17,14 @@ export function observeClient(client: S3Client): void {
   );
 }
 
-/** Notes how long an answer took, and which one it was. */
+/** Notes how long an answer took, and which one it was; undefined: none that is of use. */
 export async function timed<T>(operation: string, answer: Promise<T>): Promise<T> {
   const begin = performance.now();
   let outcome: StoreOutcome = 'ok';
   try {
-    return await answer;
+    const given = await answer;
+    if (given === undefined) outcome = 'refused';
+    return given;
   } catch (error) {
     outcome = outcomeOf(error);
     throw error;
