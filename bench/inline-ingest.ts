@@ -16,6 +16,8 @@ export function openInlineIngest(options: IngestOptions): Ingest {
     isBusy: false,
     append: (request) => append(request, options),
     digestStored: (segments, algorithm) => pool.digestStored(segments, algorithm),
+    usage: () => pool.usage(),
+    ping: () => pool.ping(),
     close: () => pool.close(),
   };
 }

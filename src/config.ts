@@ -58,6 +58,7 @@ export interface Config {
   };
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
+  readonly logsAccess: boolean;
   /** Variables of the original Pier One that are set but not honoured, a sentence each. */
   readonly notices: readonly string[];
 }
@@ -182,6 +183,7 @@ function toConfig(values: Values, notices: string[]): Config {
     workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,
+    logsAccess: values.HTTP_ACCESS_LOG,
     notices,
   };
 }

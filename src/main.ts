@@ -3,7 +3,7 @@ import { IssuerError } from './auth/issuers-file.ts';
 import { TeamsFileError } from './auth/teams-file-content.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { ListenError } from './http/exchange.ts';
-import { createLog, type Log, terminalDestination } from './log.ts';
+import { createLog, type Log, standardOutput, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
 import { type Server, StartError, startServer } from './server.ts';
 import { describeSettings } from './settings.ts';
@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(
     config.logLevel,
-    process.stdout.isTTY ? await terminalDestination() : undefined,
+    process.stdout.isTTY ? await terminalDestination() : standardOutput(),
   );
   for (const notice of config.notices) log.warn(notice);
   const stopping = onStopSignal();

@@ -18,6 +18,7 @@ import { TokeninfoVerifier } from './auth/tokeninfo.ts';
 import type { AccessConfig } from './config-access.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
+import type { Metrics } from './metrics.ts';
 /** What access control is made of, as far as it has to be ended. */
 export interface OpenedAccess {
   readonly access: Access;
@@ -31,6 +32,7 @@ export interface AccessContext {
   /** What registry tokens are made for; the same on all instances. */
   readonly service: string;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /**
@@ -39,14 +41,14 @@ export interface AccessContext {
  */
 export async function openAccess(
   config: AccessConfig,
-  { metadata, registryId, service, log }: AccessContext,
+  { metadata, registryId, service, log, metrics }: AccessContext,
 ): Promise<OpenedAccess> {
   const verifiers = await openVerifiers(config);
   const file =
     config.teamsFile === undefined ? undefined : await TeamsFile.open(config.teamsFile, log);
   const keys = openKeys(config, metadata, log);
   const tokens = new RegistryTokens({ keys, registryId, service });
-  const teams = openTeams(config, file);
+  const teams = openTeams(config, file, metrics);
   const { instanceIdentityUrl: instanceUrl, isSecured, allowsPublicRead } = config;
   const access = new Access({
     settings: {
@@ -60,6 +62,7 @@ export async function openAccess(
     registryTokens: tokens,
     limiter: new LoginLimiter(),
     refusals: metadata.refusals,
+    metrics,
   });
   return {
     access,
@@ -102,7 +105,7 @@ function tokensNameTeams({ oidc, oidcIssuersFile, introspection }: AccessConfig)
   return claims.some((claim) => claim !== undefined);
 }
 
-function openTeams(config: AccessConfig, file: TeamsFile | undefined): Teams {
+function openTeams(config: AccessConfig, file: TeamsFile | undefined, metrics: Metrics): Teams {
   const { teamServiceUrl, kioUrl, usernamePrefix } = config;
   const remote: TeamSource[] = [];
   if (kioUrl) remote.push(new KioSource({ url: kioUrl, usernamePrefix }));
@@ -111,5 +114,5 @@ function openTeams(config: AccessConfig, file: TeamsFile | undefined): Teams {
       new TeamServiceSource({ url: teamServiceUrl, knowsServices: kioUrl === undefined }),
     );
   }
-  return new Teams({ local: file ? [file] : [], remote });
+  return new Teams({ local: file ? [file] : [], remote }, { metrics });
 }

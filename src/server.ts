@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Jobs, startJobs } from './background-jobs.ts';
 import type { Config } from './config.ts';
 import type { Handler, Transport } from './http/exchange.ts';
 import { Gate } from './http/gate.ts';
@@ -7,7 +9,7 @@ import { openTransport } from './http/open-transport.ts';
 import { Proxies } from './http/proxies.ts';
 import { registryHandler } from './http/registry-handler.ts';
 import { watchTlsFiles } from './http/tls-files.ts';
-import type { Log } from './log.ts';
+import { createAccessLog, type Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 import {
   EmbeddedPostgresError,
@@ -17,20 +19,18 @@ import { migrate } from './meta/pg/migrate.ts';
 import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
-import { openAccess } from './open-access.ts';
+import { type AccessContext, openAccess } from './open-access.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Catalog } from './registry/catalog.ts';
-import { Compactor } from './registry/compactor.ts';
 import { Manifests } from './registry/manifests.ts';
-import { ScmScanner } from './registry/scm-scanner.ts';
-import { Sweeper } from './registry/sweeper.ts';
 import { TagReports } from './registry/tag-reports.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
 import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
+import { observeStore } from './storage/store-requests.ts';
+import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
-import { openScanPool } from './workers/scm-scan-pool.ts';
 
 /** Time for storing what cut requests had sent. */
 const CUT_TIMEOUT_MS = 10_000;
@@ -106,44 +106,49 @@ async function start(
   const { tls } = config.http;
   const tlsWatch = tls && (await watchTlsFiles(tls, log));
   closers.add(() => tlsWatch?.stop());
-  const metrics = createMetrics();
+  const metrics = createMetrics(await ownVersion());
+  closers.add(observeStore((...request) => metrics.storeRequest(...request)));
   const database = await openDatabase(config, log, closers);
-  const metadata = await openMetadata(config, database.url, log, closers);
+  const metadata = await openMetadata(config, database.url, { log, metrics }, closers);
   const location: StoreLocation = config.storage;
   const store = await openStore(location);
   await store.check();
   const registryId = await claimStore(metadata, store, location);
   const ingest = openIngest(config, location, metrics, log, overrides);
   closers.add(() => ingest.close());
-  startSweeper(config, metadata, store, registryId, log, closers);
-  startCompactor(config, metadata, store, log, closers);
-  const scanner = startScmScanner(metadata, location, ingest, log, closers);
+  metrics.watchIngest(() => ingest.usage());
+  const watch = watchHealth(config, { metadata, store, ingest, registryId }, metrics);
+  closers.add(watch.stop);
+  const { health } = watch;
+  const jobs = startJobs(config, { metadata, store, ingest, registryId, log });
+  closers.add(() => jobs.stop());
 
-  const management = await listenManagement(config.management, metrics);
+  const management = await listenManagement(config.management, { metrics, health });
   closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
-  const { access, tokens } = await openAccessControl(config, metadata, registryId, log, closers);
+  const { access, tokens } = await openAccessControl(
+    config,
+    { metadata, registryId, service: serviceOf(config), log, metrics },
+    closers,
+  );
   const { externalUrl } = config.http;
   const challenge = { kind: config.access.challenge, service: serviceOf(config), externalUrl };
-  const blobs = new Blobs(metadata, store);
-  const manifests = new Manifests(metadata, log, () => scanner.wake());
-  const catalog = new Catalog(metadata);
   const handler = registryHandler({
     gate: new Gate({ access, challenge, proxies }),
     access,
     tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
-    blobs,
-    manifests,
-    catalog,
-    tagReports: new TagReports({ metadata, catalog, manifests, blobs }),
+    ...lookups(metadata, store, log, jobs),
     metrics,
     log,
+    accessLog: config.logsAccess ? createAccessLog(log) : undefined,
     proxies,
     manifestMaxBytes,
   });
   const transport = await openHttp(config, proxies, handler, log, closers);
+  closers.add(() => health.enter('draining'));
+  health.enter('ok');
   tlsWatch?.start(() => transport.renewTls());
   return {
     ...urls(config, transport, management),
@@ -152,17 +157,25 @@ async function start(
   };
 }
 
-async function openAccessControl(
-  config: Config,
-  metadata: MetadataStore,
-  registryId: string,
-  log: Log,
-  closers: Closers,
-) {
-  const context = { metadata, registryId, service: serviceOf(config), log };
+/** The use cases that read, and the push of manifests. */
+function lookups(metadata: MetadataStore, store: BlobStore, log: Log, jobs: Jobs) {
+  const blobs = new Blobs(metadata, store);
+  const manifests = new Manifests(metadata, log, () => jobs.lookForSources());
+  const catalog = new Catalog(metadata);
+  const tagReports = new TagReports({ metadata, catalog, manifests, blobs });
+  return { blobs, manifests, catalog, tagReports };
+}
+
+async function openAccessControl(config: Config, context: AccessContext, closers: Closers) {
   const opened = await openAccess(config.access, context);
   closers.add(() => opened.close());
   return opened;
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  const { version }: { version?: unknown } = JSON.parse(text);
+  return typeof version === 'string' ? version : 'unknown';
 }
 
 /** What registry tokens are made for: all instances of a registry have the same external URL, or none. */
@@ -201,7 +214,12 @@ async function openDatabase(config: Config, log: Log, closers: Closers) {
   };
 }
 
-async function openMetadata(config: Config, url: string, log: Log, closers: Closers) {
+async function openMetadata(
+  config: Config,
+  url: string,
+  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  closers: Closers,
+) {
   const applied = await migrate(url);
   if (applied.length > 0) log.info({ applied }, 'migrated the database');
   const metadata = openPgMetadataStore({
@@ -209,6 +227,7 @@ async function openMetadata(config: Config, url: string, log: Log, closers: Clos
     maxConnections: config.database.maxPool,
     isMutableTag: matchesAny(config.registry.mutableTags),
     onConnectionLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
+    metrics,
   });
   closers.add(() => metadata.close());
   return metadata;
@@ -241,56 +260,12 @@ function openIngest(
   return (overrides.openIngest ?? openIngestPool)({
     store,
     ...config.workers,
+    metrics,
     onWorkerDeath: (error) => {
       metrics.workerDeaths.inc();
       log.error({ err: error }, 'an ingest worker died; another one takes its place');
     },
   });
-}
-
-function startSweeper(
-  config: Config,
-  metadata: MetadataStore,
-  store: BlobStore,
-  registryId: string,
-  log: Log,
-  closers: Closers,
-): void {
-  const { sweepIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
-  // A transfer without a byte is cut after the idle time-out; as long again for its commit.
-  const appendMs = 2 * config.http.pace.idleTimeoutMs;
-  const sweeper = new Sweeper({ metadata, store, log, registryId, intervalMs, graceMs, appendMs });
-  sweeper.start();
-  closers.add(() => sweeper.stop());
-}
-
-function startCompactor(
-  config: Config,
-  metadata: MetadataStore,
-  store: BlobStore,
-  log: Log,
-  closers: Closers,
-): void {
-  const { joiner } = store;
-  if (!joiner) return;
-  const { compactIntervalMs: intervalMs, sweepGraceMs: graceMs } = config.registry;
-  const compactor = new Compactor({ metadata, store, joiner, log, intervalMs, graceMs });
-  compactor.start();
-  closers.add(() => compactor.stop());
-}
-
-function startScmScanner(
-  metadata: MetadataStore,
-  store: StoreLocation,
-  ingest: Ingest,
-  log: Log,
-  closers: Closers,
-): ScmScanner {
-  const scans = openScanPool({ store, isBusy: () => ingest.isBusy });
-  const scanner = new ScmScanner({ records: metadata.scmSources, scans, log });
-  scanner.start();
-  closers.add(() => scanner.stop());
-  return scanner;
 }
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {

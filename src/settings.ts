@@ -116,7 +116,7 @@ export const SETTINGS = {
   MGMT_HTTP_PORT: setting(
     integer(0, 65535),
     '7979',
-    'Port of Prometheus metrics (/metrics); 0 takes a free one and prints it.',
+    'Port of Prometheus metrics (/metrics) and health (/health/live, /health/ready); 0 takes a free one and prints it.',
   ),
   DATABASE_URL: setting(
     databaseUrl.transform(orUnset),
@@ -193,6 +193,7 @@ export const SETTINGS = {
     '25',
     'Seconds that running requests get to end after SIGTERM or Ctrl-C; a second signal ends at once.',
   ),
+  HTTP_ACCESS_LOG: setting(boolean, 'true', 'Logs a line for each request, at level info.'),
   SYSTEM_LOG_LEVEL: setting(
     z.enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],

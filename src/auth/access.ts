@@ -1,4 +1,5 @@
 import type { DeniedPush, RefusalRecords } from '../meta/metadata-store.ts';
+import type { Metrics } from '../metrics.ts';
 import { OciError } from '../oci/error.ts';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';
 import { type RepositoryName, teamOf } from '../oci/repository-name.ts';
@@ -38,6 +39,7 @@ export interface AccessParts {
   readonly registryTokens: RegistryTokens;
   readonly limiter: LoginLimiter;
   readonly refusals: RefusalRecords;
+  readonly metrics?: Pick<Metrics, 'tokenCheck'> | undefined;
 }
 
 /** Who makes a request. */
@@ -133,13 +135,20 @@ export class Access {
   async #ofToken(token: string, source: () => string): Promise<Caller> {
     const { registryTokens, tokens } = this.#parts;
     const known = registryTokens.cached(token);
-    if (known) return callerOf(known);
+    if (known) {
+      this.#count('registry-token', 'valid');
+      return callerOf(known);
+    }
     const identity = tokens.cached(token);
-    if (identity) return callerWith(identity, token);
+    if (identity) {
+      this.#count('cache', 'valid');
+      return callerWith(identity, token);
+    }
     if (!registryTokens.recognizes(token)) {
       return this.#ofSecret((one) => tokens.check(one), token, source());
     }
-    return callerOf(await registryTokens.verify(token).catch(rethrow));
+    const verified = this.#counted('registry-token', registryTokens.verify(token));
+    return callerOf(await verified.catch(rethrow));
   }
 
   async #ofInstance(document: string, source: () => string): Promise<Caller> {
@@ -158,12 +167,27 @@ export class Access {
     const { limiter } = this.#parts;
     const waitMs = limiter.retryAfterMs(source, secret);
     if (waitMs !== undefined) throw tooMany('failed logins: log in with a valid token', waitMs);
-    const identity = await verify(secret).catch((error: unknown) => {
+    const identity = await this.#counted('provider', verify(secret)).catch((error: unknown) => {
       if (error instanceof InvalidCredential) limiter.failed(source, secret);
       return rethrow(error);
     });
     limiter.succeeded(source, secret);
     return callerWith(identity, secret);
+  }
+
+  async #counted<T>(source: string, check: Promise<T>): Promise<T> {
+    try {
+      const known = await check;
+      this.#count(source, 'valid');
+      return known;
+    } catch (error) {
+      this.#count(source, error instanceof InvalidCredential ? 'invalid' : 'unavailable');
+      throw error;
+    }
+  }
+
+  #count(source: string, outcome: string): void {
+    this.#parts.metrics?.tokenCheck(source, outcome);
   }
 }
 

@@ -1,3 +1,4 @@
+import { traceHeaders } from '../trace-context.ts';
 import { IdentityUnavailable } from './identity.ts';
 
 /** No dependency of access control may make a client wait longer. */
@@ -21,9 +22,40 @@ export async function requestJson(
   init: Omit<RequestInit, 'signal' | 'redirect'> = {},
   timeoutMs = TIMEOUT_MS,
 ): Promise<JsonAnswer> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const begin = performance.now();
+  let isAnswered = false;
   try {
-    const response = await fetch(url, { ...init, signal, redirect: 'manual' });
+    const answer = await send(setting, url, init, timeoutMs);
+    isAnswered = true;
+    return answer;
+  } finally {
+    const seconds = (performance.now() - begin) / 1000;
+    for (const tell of observers) tell(setting, isAnswered, seconds);
+  }
+}
+
+/** Told of each request: the variable that names the dependency, and whether it answered. */
+export type RequestObserver = (setting: string, isAnswered: boolean, seconds: number) => void;
+
+const observers = new Set<RequestObserver>();
+
+/** @returns what ends the observation */
+export function observeDependencies(observer: RequestObserver): () => void {
+  observers.add(observer);
+  return () => observers.delete(observer);
+}
+
+async function send(
+  setting: string,
+  url: URL,
+  init: Omit<RequestInit, 'signal' | 'redirect'>,
+  timeoutMs: number,
+): Promise<JsonAnswer> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(traceHeaders())) headers.set(name, value);
+  try {
+    const response = await fetch(url, { ...init, headers, signal, redirect: 'manual' });
     const text = await readText(response);
     const { status } = response;
     if (status >= 500 || status === 429 || (status >= 300 && status < 400)) {

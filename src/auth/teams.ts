@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.ts';
 import type { Identity } from './identity.ts';
 import { SharedLookup } from './shared-lookup.ts';
 import type { TeamSource } from './team-source.ts';
@@ -17,6 +18,7 @@ export interface TeamSources {
 export interface TeamsOptions {
   readonly maxEntries?: number;
   readonly now?: () => number;
+  readonly metrics?: Pick<Metrics, 'teamLookup'> | undefined;
 }
 
 /** The teams of whoever has a valid credential. */
@@ -25,8 +27,10 @@ export class Teams {
   readonly hasSource: boolean;
   readonly #sources: TeamSources;
   readonly #lookup: SharedLookup<ReadonlySet<string>>;
+  readonly #metrics: TeamsOptions['metrics'];
 
-  constructor(sources: TeamSources, { maxEntries = MAX_ENTRIES, now }: TeamsOptions = {}) {
+  constructor(sources: TeamSources, { maxEntries = MAX_ENTRIES, now, metrics }: TeamsOptions = {}) {
+    this.#metrics = metrics;
     this.#sources = sources;
     this.hasSource = sources.local.length + sources.remote.length > 0;
     this.#lookup = new SharedLookup<ReadonlySet<string>>({
@@ -43,18 +47,30 @@ export class Teams {
    */
   async teamsOf(identity: Identity, token: string): Promise<ReadonlySet<string>> {
     if (identity.kind === 'instance') return new Set();
-    if (identity.teams) return identity.teams;
+    if (identity.teams) return this.#counted('token', identity.teams);
     const { local, remote } = this.#sources;
     const known = await askInTurn(local, identity, token);
-    if (known) return known;
+    if (known) return this.#counted('local', known);
     if (remote.length === 0) return new Set();
     const { issuer = null, realm = null, uid } = identity.principal;
     // Without the token: whoever has another one for the same principal has the same teams.
     const key = JSON.stringify([issuer, realm, uid]);
-    return this.#lookup.get(
-      key,
-      async () => (await askInTurn(remote, identity, token)) ?? new Set<string>(),
-    );
+    let source = 'cache';
+    try {
+      const teams = await this.#lookup.get(key, async () => {
+        source = 'remote';
+        return (await askInTurn(remote, identity, token)) ?? new Set<string>();
+      });
+      return this.#counted(source, teams);
+    } catch (error) {
+      this.#metrics?.teamLookup(source, 'unavailable');
+      throw error;
+    }
+  }
+
+  #counted(source: string, teams: ReadonlySet<string>): ReadonlySet<string> {
+    this.#metrics?.teamLookup(source, teams.size > 0 ? 'found' : 'none');
+    return teams;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Access, Caller } from '../auth/access.ts';
 import type { RegistryTokens } from '../auth/registry-token.ts';
-import type { Log } from '../log.ts';
+import type { AccessLog, Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Blobs } from '../registry/blobs.ts';
 import type { Catalog } from '../registry/catalog.ts';
@@ -24,6 +24,8 @@ export interface RegistryParts {
   readonly tagReports: TagReports;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Gets a line for each request. Undefined: nobody wants them. */
+  readonly accessLog: AccessLog | undefined;
   readonly proxies: Proxies;
   readonly manifestMaxBytes: number;
 }

@@ -6,14 +6,14 @@ import type { Proxies } from './proxies.ts';
 import { restHeaders } from './rest/rest-headers.ts';
 import { isRegistryPath } from './routes.ts';
 
-/** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. */
+/** The only writer of errors: what was thrown becomes the answer, and a log line where the server is to blame. @returns what it is to clients */
 export function sendError(
   exchange: Exchange,
   error: unknown,
   requestId: string,
   proxies: Proxies,
   log: Log,
-): void {
+): OciError {
   const ociError = toOciError(error);
   logError(exchange, ociError, { requestId, client: proxies.clientOf(exchange) }, log);
   exchange.send(
@@ -21,6 +21,7 @@ export function sendError(
       ? errorAnswer(ociError, requestId)
       : restErrorAnswer(ociError, requestId, restHeaders(exchange, proxies)),
   );
+  return ociError;
 }
 
 /** The body is the original's: `{message, details}`. */

@@ -64,6 +64,13 @@ export class Proxies {
     };
   }
 
+  /** That of `clientOf`. */
+  addressOf(request: ProxiedRequest): string {
+    const { remoteAddress } = request;
+    if (!this.trusts(remoteAddress)) return remoteAddress;
+    return this.#addressOf(remoteAddress, readHops(request));
+  }
+
   /** Each trusted proxy vouches for the hop before it; the first address that isn't one is the client. */
   #addressOf(remoteAddress: string, hops: readonly Hop[]): string {
     let address = remoteAddress;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Action } from '../auth/policy.ts';
 import { OciError } from '../oci/error.ts';
 import {
@@ -18,6 +17,8 @@ import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
 import { handleToken } from './handlers/token.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
+import type { ObservedExchange } from './observed-exchange.ts';
+import { observeRequests } from './request-observer.ts';
 import { handleRest } from './rest/rest-handler.ts';
 import { isRegistryPath, matchRoute, type Route } from './routes.ts';
 
@@ -26,29 +27,27 @@ const NO_SUCH_PATH =
 
 /** Answers every request: finds the handler, and turns what it throws into an answer. */
 export function registryHandler(parts: RegistryParts): Handler {
-  const prefix = randomUUID().slice(0, 8);
-  let count = 0;
-  return (exchange) =>
+  return observeRequests(parts, (exchange) =>
     dispatch(exchange, parts).catch((error: unknown) => {
-      count += 1;
-      const requestId = readRequestId(exchange) ?? `${prefix}-${count}`;
-      sendError(exchange, error, requestId, parts.proxies, parts.log);
-    });
+      const { notes } = exchange;
+      notes.errorCode = sendError(exchange, error, notes.id, parts.proxies, parts.log).code;
+    }),
+  );
 }
 
-/** The client's own, if it can stand in a header and a log line as it is. */
-function readRequestId(exchange: Exchange): string | undefined {
-  return /^[!-~]+$/.exec(exchange.header('x-request-id') ?? '')?.[0].slice(0, 128);
-}
-
-async function dispatch(exchange: Exchange, parts: RegistryParts): Promise<void> {
+async function dispatch(exchange: ObservedExchange, parts: RegistryParts): Promise<void> {
   const route = matchRoute(exchange.path);
-  if (!route && !isRegistryPath(exchange.path)) return handleRest(exchange, parts);
+  if (!route && !isRegistryPath(exchange.path)) {
+    exchange.notes.route = 'rest';
+    return handleRest(exchange, parts);
+  }
   if (!route) {
     throw new OciError('UNSUPPORTED', { status: 404, message: NO_SUCH_PATH });
   }
+  exchange.notes.route = route.kind;
   if (route.kind === 'token') return handleToken(exchange, parts);
   const caller = await parts.gate.callerOf(exchange, () => scopeOf(exchange, route));
+  exchange.notes.uid = caller.principal.uid;
   await handle({ exchange, parts, caller }, route);
 }
 

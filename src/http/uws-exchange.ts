@@ -79,7 +79,9 @@ export class UwsExchange implements Exchange {
   }
 
   get remoteAddress(): string {
-    return this.#isEnded ? '' : Buffer.from(this.#response.getRemoteAddressAsText()).toString();
+    return this.#isEnded
+      ? ''
+      : Buffer.from(this.#response.getRemoteAddressAsText()).toString('latin1');
   }
 
   get signal(): AbortSignal {

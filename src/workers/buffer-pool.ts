@@ -33,6 +33,10 @@ export class BufferPool {
     return this.#isShort;
   }
 
+  get takenBytes(): number {
+    return this.#taken * BUFFER_BYTES;
+  }
+
   join(user: BufferUser): void {
     this.#users.add(user);
   }

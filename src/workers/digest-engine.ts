@@ -5,6 +5,8 @@ import type { DigestPlan, DigestState } from './ingest.ts';
 
 /** Hashes a run of bytes and can say where it stands at any time. */
 export interface DigestEngine {
+  /** For people who look at metrics. */
+  readonly name: string;
   update(bytes: Uint8Array): void;
   /** Digest and state after the bytes so far; more may follow. */
   checkpoint(): { readonly digest: Digest | undefined; readonly state: DigestState | undefined };
@@ -26,6 +28,7 @@ export async function createDigestEngine(plan: DigestPlan): Promise<DigestEngine
 
 /** OpenSSL through node:crypto: 1.7 GB/s, but its state can't be saved. */
 class NativeEngine implements DigestEngine {
+  readonly name = 'openssl';
   readonly #algorithm: DigestAlgorithm;
   readonly #hash: Hash;
 
@@ -46,6 +49,7 @@ class NativeEngine implements DigestEngine {
 
 /** hash-wasm: 0.36 GB/s, and its state can be saved, so that any instance goes on from any chunk. */
 class WasmEngine implements DigestEngine {
+  readonly name = 'wasm';
   readonly #algorithm: DigestAlgorithm;
   readonly #hasher: IHasher;
 
@@ -89,6 +93,7 @@ function loadState(hasher: IHasher, { engine, state }: DigestState): boolean {
 }
 
 const NO_ENGINE: DigestEngine = {
+  name: 'none',
   update() {},
   checkpoint: () => ({ digest: undefined, state: undefined }),
 };

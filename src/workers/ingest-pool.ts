@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { IngestUsage, Metrics } from '../metrics.ts';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 import { ObjectNotFound, StoreFull, StoreUnavailable } from '../storage/blob-store.ts';
@@ -9,7 +10,14 @@ import { AppendFeed, type FeedLimit } from './append-feed.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
 import { type AppendRequest, type Ingest, LengthMismatch, WorkerDied } from './ingest.ts';
 import { PartBudget, PartCredit, type PartRule } from './part-budget.ts';
-import type { AppendTask, DigestTask, FromWorker, TaskResult, ToWorker } from './protocol.ts';
+import type {
+  AppendTask,
+  DigestTask,
+  FromWorker,
+  TaskResult,
+  ThreadReport,
+  ToWorker,
+} from './protocol.ts';
 import { Semaphore } from './semaphore.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -21,6 +29,7 @@ export interface IngestOptions {
   readonly bufferMemoryPerUploadBytes: number;
   /** Told of every worker that dies with a task. */
   readonly onWorkerDeath: (error: Error) => void;
+  readonly metrics?: Pick<Metrics, 'digested' | 'storeRequest'> | undefined;
   /** A segment is closed when it has this many bytes; 32 GiB unless given. */
   readonly segmentBytes?: number;
 }
@@ -60,6 +69,7 @@ class IngestPool implements Ingest {
     this.#options = options;
     this.#threads = startThreads(options.threads);
     this.#loaded = untilLoaded(this.#threads, options.threads);
+    if (options.metrics) collectReports(this.#threads, options.metrics);
     this.#parts = partsOf(options);
     // Where parts are granted, they are the limit.
     this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
@@ -128,6 +138,22 @@ class IngestPool implements Ingest {
     });
   }
 
+  usage(): IngestUsage {
+    const { threads } = this.#threads;
+    const busyMs = threads.map(({ performance }) => performance.eventLoopUtilization().active);
+    return {
+      appends: this.#feeds.size,
+      memoryBytes: this.#parts?.budget.grantedBytes ?? this.#buffers.takenBytes,
+      memoryLimitBytes: this.#options.bufferMemoryBytes,
+      threads: threads.length,
+      busySeconds: busyMs.reduce((sum, ms) => sum + ms, 0) / 1000,
+    };
+  }
+
+  async ping(): Promise<void> {
+    await this.#threads.run(undefined, { name: 'ping' });
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
     // Node.js 20 dies with a thread that is ended while it loads its modules.
@@ -180,6 +206,17 @@ function startThreads(threads: number): Piscina {
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     // With the default, a thread sleeps in Atomics.wait between tasks and its own timers never run.
     atomics: 'disabled',
+  });
+}
+
+function collectReports(pool: Piscina, metrics: Pick<Metrics, 'digested' | 'storeRequest'>): void {
+  pool.on('message', (report: ThreadReport) => {
+    for (const { engine, bytes, seconds } of report.digested) {
+      metrics.digested(engine, bytes, seconds);
+    }
+    for (const { operation, outcome, seconds } of report.storeRequests) {
+      metrics.storeRequest(operation, outcome, seconds);
+    }
   });
 }
 

@@ -6,10 +6,16 @@ import { createDigestEngine } from './digest-engine.ts';
 import { Inbox } from './inbox.ts';
 import type { AppendTask, DigestTask, TaskResult } from './protocol.ts';
 import { SegmentWriter } from './segment-writer.ts';
+import { reportStoreRequests } from './thread-report.ts';
 
 /*
  * The entry of an ingest worker. The pool calls the functions below by name, several at a time in one thread.
  */
+
+reportStoreRequests();
+
+/** Shows that the thread answers. */
+export function ping(): void {}
 
 /** Stores what comes through the task's port, until the port says that it is enough. */
 export async function append(task: AppendTask): Promise<void> {

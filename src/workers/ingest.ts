@@ -1,3 +1,4 @@
+import type { IngestUsage } from '../metrics.ts';
 import type { BodyEnd, ByteSource } from '../oci/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
 
@@ -75,6 +76,10 @@ export interface Ingest {
   ): Promise<Digest>;
   /** True while an append is under way. */
   readonly isBusy: boolean;
+  /** How much of threads and memory is in use. */
+  usage(): IngestUsage;
+  /** Resolves when a thread has answered. @throws Error */
+  ping(): Promise<void>;
   /** Ends the threads. Appends under way fail with WorkerDied. */
   close(): Promise<void>;
 }

@@ -41,6 +41,10 @@ export class PartBudget {
     this.#grant();
   }
 
+  get grantedBytes(): number {
+    return this.#grantedBytes;
+  }
+
   /** Others wait for memory. */
   get isContended(): boolean {
     return this.#waiting.size > 0;

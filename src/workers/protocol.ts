@@ -60,3 +60,18 @@ export type TaskResult<T> =
       readonly reason: 'full' | 'unavailable';
       readonly message: string;
     };
+
+/** What a thread did since it last told, sent to the pool a little later: nobody waits for it. */
+export interface ThreadReport {
+  readonly kind: 'report';
+  readonly digested: readonly {
+    readonly engine: string;
+    readonly bytes: number;
+    readonly seconds: number;
+  }[];
+  readonly storeRequests: readonly {
+    readonly operation: string;
+    readonly outcome: string;
+    readonly seconds: number;
+  }[];
+}

@@ -111,6 +111,8 @@ test('what a cut client sent is kept also when the database is slow', async () =
               },
             }),
           digestStored: (...segments) => ingest.digestStored(...segments),
+          usage: () => ingest.usage(),
+          ping: () => ingest.ping(),
           close: () => ingest.close(),
         };
       },

@@ -42,7 +42,7 @@ describe.each([
     const log = createLog('silent');
     transport = await listen(OPTIONS, (exchange) =>
       handleToken(exchange, { access: access.open(tokens), tokens, proxies }).catch(
-        (error: unknown) => sendError(exchange, error, 'id', proxies, log),
+        (error: unknown) => void sendError(exchange, error, 'id', proxies, log),
       ),
     );
     client = new HttpClient(`http://127.0.0.1:${transport.port}`);

@@ -13,6 +13,8 @@ import { settingsOfWay } from './way.ts';
 export interface TestRegistry {
   readonly api: HttpClient;
   readonly url: string;
+  /** Of metrics and health. */
+  readonly management: HttpClient;
   /** The value of a counter or gauge without labels. */
   metric(name: string): Promise<number>;
   close(): Promise<void>;
@@ -43,6 +45,7 @@ export async function startRegistry(options: RegistryOptions): Promise<TestRegis
   return {
     api: new HttpClient(server.url),
     url: server.url,
+    management: new HttpClient(server.managementUrl),
     metric: (name) => readMetric(server.managementUrl, name),
     close: () => server.close(),
   };

@@ -53,6 +53,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
     },
     shutdownTimeoutMs: 25_000,
     logLevel: 'info',
+    logsAccess: true,
     notices: [],
   });
 });

@@ -11,13 +11,15 @@ const INTERFACES = [
   'workers/ingest.ts',
   'workers/scm-scans.ts',
 ];
-const FOR_ALL = ['log.ts', 'metrics.ts'];
+const FOR_ALL = ['log.ts', 'metrics.ts', 'trace-context.ts'];
 
 // biome-ignore format: a table is read by its columns
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'main.ts':    'everything',
   'server.ts':  'everything',
+  'background-jobs.ts': ['config.ts', 'registry/', 'storage/blob-store.ts', 'workers/ingest.ts', 'workers/scm-scan-pool.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
   'config-access.ts': ['setting.ts', 'settings.ts', 'settings-access.ts'],
@@ -27,7 +29,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'settings-s3.ts': ['setting.ts'],
   'setting.ts': [],
   'config-original.ts': [],
-  'log.ts':     [],
+  'log.ts':     ['trace-context.ts'],
+  'trace-context.ts': [],
   'metrics.ts': [],
   'oci/':       [],
   'http/':      ['registry/', 'auth/', 'oci/', ...FOR_ALL],
@@ -36,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'events/':    ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
-  'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', ...FOR_ALL],
+  'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],
   'cli/':       ['oci/'],
 };
 
@@ -48,7 +51,7 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'http/uws-transport.ts': ['http/open-transport.ts'],
   'http/node-transport.ts': ['http/open-transport.ts'],
   'workers/ingest-pool.ts': ['server.ts'],
-  'workers/scm-scan-pool.ts': ['server.ts'],
+  'workers/scm-scan-pool.ts': ['background-jobs.ts'],
 };
 
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {

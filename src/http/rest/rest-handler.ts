@@ -2,6 +2,7 @@ import { type Caller, NOBODY } from '../../auth/access.ts';
 import { OciError } from '../../oci/error.ts';
 import type { RegistryParts } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
+import type { ObservedExchange } from '../observed-exchange.ts';
 import { uiAnswer } from '../ui/ui-handler.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EndpointTable } from './endpoint-table.ts';
@@ -15,7 +16,7 @@ const V1_IS_READ_ONLY =
   'the v1 protocol is not spoken here, but for a few reads: push and pull with Docker 1.10 or newer, which uses /v2/';
 
 /** Answers what isn't below /v2/. @throws OciError, which error-response.ts renders as {message, details} */
-export async function handleRest(exchange: Exchange, parts: RegistryParts): Promise<void> {
+export async function handleRest(exchange: ObservedExchange, parts: RegistryParts): Promise<void> {
   const headers = restHeaders(exchange, parts.proxies);
   if (exchange.method === 'OPTIONS') {
     exchange.send({ status: 200, headers });
@@ -30,6 +31,7 @@ export async function handleRest(exchange: Exchange, parts: RegistryParts): Prom
   if (!match) throw noSuchPath(exchange);
   const endpoint = endpointFor(exchange, match.endpoints);
   const caller = await enter(exchange, parts, endpoint);
+  exchange.notes.uid = caller.principal.uid;
   const context = { exchange, parts, caller };
   const query = Object.fromEntries(new URLSearchParams(exchange.query));
   const reply = await endpoint.answerTo(context, match.values, query);

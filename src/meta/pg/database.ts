@@ -1,4 +1,5 @@
 import { type ClientConfig, Pool, type PoolClient, type QueryResultRow } from 'pg';
+import type { Metrics } from '../../metrics.ts';
 import { MetadataUnavailable } from '../metadata-store.ts';
 import { isConnectionLost, isRetryable } from './sqlstate.ts';
 
@@ -19,7 +20,13 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Told of connections that die while idle. */
   readonly onIdleError: (error: Error) => void;
+  readonly metrics?: DatabaseMetrics | undefined;
 }
+
+export type DatabaseMetrics = Pick<
+  Metrics,
+  'databaseQuery' | 'databaseUnavailable' | 'watchDatabasePool'
+>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
@@ -39,6 +46,7 @@ class Rollback<T> extends Error {
 /** A pool of connections. Every error that means "no database" becomes MetadataUnavailable. */
 export class Database implements Queryable {
   readonly #pool: Pool;
+  readonly #metrics: DatabaseMetrics | undefined;
 
   constructor(options: DatabaseOptions) {
     this.#pool = new Pool({
@@ -47,13 +55,21 @@ export class Database implements Queryable {
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
     });
     this.#pool.on('error', options.onIdleError);
+    this.#metrics = options.metrics;
+    const pool = this.#pool;
+    options.metrics?.watchDatabasePool(() => ({
+      connections: pool.totalCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+      limit: options.maxConnections,
+    }));
   }
 
   async query<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
     try {
-      return (await this.#pool.query<Row>({ ...statement, values })).rows;
+      return await this.#query<Row>(this.#pool, statement, values);
     } catch (error) {
-      throw translate(error);
+      throw this.#translate(error);
     }
   }
 
@@ -70,7 +86,7 @@ export class Database implements Queryable {
         return await this.#attempt(work);
       } catch (error) {
         if (error instanceof Rollback) return error.result;
-        if (!isRetryable(error)) throw translate(error);
+        if (!isRetryable(error)) throw this.#translate(error);
         if (attempt === MAX_ATTEMPTS) {
           throw new MetadataUnavailable('PostgreSQL could not serialize the transaction', {
             cause: error,
@@ -94,7 +110,10 @@ export class Database implements Queryable {
     client.on('error', onError);
     try {
       await client.query('begin');
-      const result = await work(onClient(client), (value) => {
+      const queryable: Queryable = {
+        query: (statement, values) => this.#query(client, statement, values),
+      };
+      const result = await work(queryable, (value) => {
         throw new Rollback(value);
       });
       await client.query('commit');
@@ -108,6 +127,25 @@ export class Database implements Queryable {
       client.release(broken);
     }
   }
+
+  async #query<Row extends QueryResultRow>(
+    on: Pool | PoolClient,
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    const begin = performance.now();
+    try {
+      return (await on.query<Row>({ ...statement, values })).rows;
+    } finally {
+      this.#metrics?.databaseQuery(statement.name, (performance.now() - begin) / 1000);
+    }
+  }
+
+  #translate(error: unknown): unknown {
+    const translated = translate(error);
+    if (translated instanceof MetadataUnavailable) this.#metrics?.databaseUnavailable.inc();
+    return translated;
+  }
 }
 
 export function connectionOptions(url: string): ClientConfig {
@@ -119,14 +157,6 @@ export function connectionOptions(url: string): ClientConfig {
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     keepAlive: true,
     application_name: 'pierone',
-  };
-}
-
-function onClient(client: PoolClient): Queryable {
-  return {
-    async query<Row extends QueryResultRow>(statement: Statement, values: unknown[]) {
-      return (await client.query<Row>({ ...statement, values })).rows;
-    },
   };
 }
 

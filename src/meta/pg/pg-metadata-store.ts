@@ -1,7 +1,7 @@
 import type { MetadataStore } from '../metadata-store.ts';
 import { PgBlobRecords } from './blob-records.ts';
 import { PgCatalogRecords } from './catalog-records.ts';
-import { Database } from './database.ts';
+import { Database, type DatabaseMetrics } from './database.ts';
 import { PgDeletionRecords } from './deletion-records.ts';
 import { PgEventRecords } from './event-records.ts';
 import { Lists } from './lists.ts';
@@ -28,6 +28,7 @@ export interface PgMetadataOptions {
   readonly isMutableTag: (tag: string) => boolean;
   /** Told of connections that were lost. */
   readonly onConnectionLost: (error: Error) => void;
+  readonly metrics?: DatabaseMetrics | undefined;
 }
 
 /** The metadata in PostgreSQL. The schema must be there: see migrate(). */

@@ -6,6 +6,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { PieceStream } from './s3-body.ts';
 import { type S3Timeouts, TIMEOUTS } from './s3-call.ts';
 import type { S3Location } from './s3-location.ts';
+import { observeClient } from './s3-observation.ts';
 import { S3SocketReader } from './s3-socket-reader.ts';
 
 /** The value of x-amz-content-sha256 for a body that the signature doesn't cover. */
@@ -87,6 +88,7 @@ function openClient(location: S3Location, { silenceMs }: S3Timeouts): S3Client {
     },
     { step: 'build', name: 'payloadHash' },
   );
+  observeClient(client);
   return client;
 }
 

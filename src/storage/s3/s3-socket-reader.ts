@@ -1,8 +1,10 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { traceHeaders } from '../../trace-context.ts';
 import { type AnswerHead, isPlainRange, keepsAlive, parseAnswerHead } from './s3-answer-head.ts';
 import { ConnectionCut, HEAD_BUFFER, type Receiver, type S3Connection } from './s3-connection.ts';
 import { S3Connections } from './s3-connections.ts';
+import { timed } from './s3-observation.ts';
 import { RangeBody } from './s3-range-body.ts';
 
 /** It is used at once; clocks differ. */
@@ -61,12 +63,13 @@ export class S3SocketReader {
       `Host: ${host}`,
       `Range: bytes=${range.start}-${range.end - 1}`,
       'Accept-Encoding: identity',
+      ...Object.entries(traceHeaders()).map(([name, value]) => `${name}: ${value}`),
     ];
     const giveUp = () => connection.end(new Error('given up'));
     signal.addEventListener('abort', giveUp);
     try {
       signal.throwIfAborted();
-      return await new Promise((resolve, reject) => {
+      const answer = new Promise<RangeBody | undefined>((resolve, reject) => {
         const head = new HeadReceiver({
           connection,
           range,
@@ -76,6 +79,7 @@ export class S3SocketReader {
         });
         connection.send(`${request.join('\r\n')}\r\n\r\n`, head);
       });
+      return await timed('GetObject', answer);
     } catch (error) {
       connection.end();
       throw error;

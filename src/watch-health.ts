@@ -1,0 +1,53 @@
+import { observeDependencies } from './auth/json-request.ts';
+import type { Config } from './config.ts';
+import { Health } from './http/health.ts';
+import type { MetadataStore } from './meta/metadata-store.ts';
+import type { Metrics } from './metrics.ts';
+import type { BlobStore } from './storage/blob-store.ts';
+import type { Ingest } from './workers/ingest.ts';
+
+/** What the registry can't serve without. */
+export interface Dependencies {
+  readonly metadata: Pick<MetadataStore, 'registryId'>;
+  readonly store: Pick<BlobStore, 'registryId'>;
+  readonly ingest: Pick<Ingest, 'ping'>;
+  readonly registryId: string;
+}
+
+/** Says which dependency is there. Those of access control aren't asked for it: their last answer counts. */
+export function watchHealth(
+  { access }: Config,
+  { metadata, store, ingest, registryId }: Dependencies,
+  metrics: Metrics,
+): { readonly health: Health; readonly stop: () => void } {
+  const health = new Health({
+    checks: {
+      database: () => metadata.registryId(),
+      store: async () => {
+        if ((await store.registryId()) === registryId) return;
+        throw new Error('it does not carry the id of this registry');
+      },
+      ingest: () => ingest.ping(),
+    },
+  });
+  for (const setting of settingsOf(access)) health.expect(setting);
+  const stop = observeDependencies((setting, isAnswered, seconds) => {
+    health.saw(setting, isAnswered);
+    metrics.dependencyRequest(setting, isAnswered ? 'ok' : 'unavailable', seconds);
+  });
+  return { health, stop };
+}
+
+/** The variables that name what access control asks. */
+function settingsOf(access: Config['access']): string[] {
+  const known = {
+    HTTP_TOKENINFO_URL: access.tokeninfoUrl,
+    HTTP_INTROSPECTION_URL: access.introspection,
+    HTTP_OIDC_ISSUER: access.oidc,
+    HTTP_OIDC_ISSUERS_FILE: access.oidcIssuersFile,
+    HTTP_TEAM_SERVICE_URL: access.teamServiceUrl,
+    HTTP_KIO_URL: access.kioUrl,
+    HTTP_IIDINFO_URL: access.instanceIdentityUrl,
+  };
+  return Object.entries(known).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+}

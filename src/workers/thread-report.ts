@@ -1,0 +1,57 @@
+import { parentPort } from 'node:worker_threads';
+import { observeStore } from '../storage/store-requests.ts';
+import type { ThreadReport } from './protocol.ts';
+
+const DELAY_MS = 200;
+/** A store that fails at once is asked again and again. */
+const MAX_REQUESTS = 10_000;
+
+/** What this thread did since it last told the pool. */
+class Reporter {
+  readonly #digested = new Map<string, { bytes: number; seconds: number }>();
+  readonly #storeRequests: ThreadReport['storeRequests'][number][] = [];
+  #isDue = false;
+
+  digested(engine: string, bytes: number, seconds: number): void {
+    const before = this.#digested.get(engine);
+    if (before) {
+      before.bytes += bytes;
+      before.seconds += seconds;
+    } else this.#digested.set(engine, { bytes, seconds });
+    this.#tellSoon();
+  }
+
+  storeRequest(operation: string, outcome: string, seconds: number): void {
+    if (this.#storeRequests.length < MAX_REQUESTS) {
+      this.#storeRequests.push({ operation, outcome, seconds });
+    }
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setTimeout(() => this.#tell(), DELAY_MS).unref();
+  }
+
+  #tell(): void {
+    this.#isDue = false;
+    const digested = [...this.#digested].map(([engine, { bytes, seconds }]) => ({
+      engine,
+      bytes,
+      seconds,
+    }));
+    const storeRequests = this.#storeRequests.splice(0);
+    this.#digested.clear();
+    const report: ThreadReport = { kind: 'report', digested, storeRequests };
+    parentPort?.postMessage(report, []);
+  }
+}
+
+/** Of this thread. */
+export const reporter = new Reporter();
+
+/** From now on the store's requests in this thread are told too. */
+export function reportStoreRequests(): void {
+  observeStore((operation, outcome, seconds) => reporter.storeRequest(operation, outcome, seconds));
+}
