@@ -57,5 +57,8 @@ test('what is done in a trace knows it, later too; what is done outside of it do
   });
   expect([currentTrace(), traceHeaders()]).toEqual([undefined, {}]);
   expect(await later).toEqual([trace, { traceparent: TRACEPARENT }]);
-  expect(inTrace(undefined, currentTrace)).toBeUndefined();
+  expect([currentTrace(), traceHeaders()]).toEqual([undefined, {}]);
+  const untraced = inTrace(undefined, () => Promise.resolve(currentTrace()));
+  expect(await untraced).toBeUndefined();
+  expect(await inTrace(trace, () => Promise.resolve(currentTrace()))).toBe(trace);
 });
