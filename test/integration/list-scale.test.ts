@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as statements from '../../src/meta/pg/catalog-statements.ts';
+import { LIST_REPOSITORIES, LIST_TAGS } from '../../src/meta/pg/manifest-records.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
 import { rowsRead } from '../support/explain.ts';
 import { generateCatalog, MANY_TAGS } from '../support/generated-catalog.ts';
@@ -50,13 +51,16 @@ describe('with 20,000 repositories and 100,000 tags in one, a page reads a page 
     expect(repositories).toBeLessThanOrEqual(limit + 1);
   });
 
-  test.each(['', 'artifact-15000'])('of what a search finds, behind "%s"', async (after) => {
-    const values = ['artifact', 'artifact\u{10ffff}', after, '', LIMIT];
-    const { repository_words: words = 0, ...others } = await read(statements.SEARCH, ...values);
-    expect(others).toEqual({});
-    // Each is looked at once more, for an earlier word of the same name.
-    expect(words).toBeLessThanOrEqual(2 * LIMIT);
-  });
+  test.each(['artifact', 'artifact-15000'])(
+    'of what a search finds, behind "%s"',
+    async (after) => {
+      const values = ['artifact', 'artifact\u{10ffff}', after, '', LIMIT];
+      const { repository_words: words = 0, ...others } = await read(statements.SEARCH, ...values);
+      expect(others).toEqual({});
+      // Each is looked at once more, for an earlier word of the same name.
+      expect(words).toBeLessThanOrEqual(2 * LIMIT);
+    },
+  );
 });
 
 describe('with 120,000 manifests, an image is found', () => {
@@ -70,5 +74,14 @@ describe('with 120,000 manifests, an image is found', () => {
   test('by a prefix that few have, reading those', async () => {
     const rows = await read(statements.TAGS_OF_IMAGES, IMAGE, `${IMAGE}g`, false, '', '', null);
     expect(Object.values(rows).every((count) => count <= 50)).toBe(true);
+  });
+
+  test.each(['', 'tag-5'])('of /v2 tags/list, behind "%s"', async (last) => {
+    expect(await read(LIST_TAGS, MANY_TAGS, last, LIMIT)).toEqual({ tags: LIMIT, repositories: 1 });
+  });
+
+  test.each(['', 'team-100'])('of /v2/_catalog, behind "%s"', async (last) => {
+    const { repositories = 0 } = await read(LIST_REPOSITORIES, last, LIMIT);
+    expect(repositories).toBeLessThanOrEqual(LIMIT + 1);
   });
 });

@@ -84,7 +84,7 @@ export class PgCatalogRecords implements CatalogRecords {
   search(text: string, { after, limit }: Part<FoundRepository>): Batches<FoundRepository> {
     // No name has such a character, so it sorts behind all that begins with the text.
     const end = `${text}\u{10ffff}`;
-    const values = [text, end, after?.word ?? '', after?.name ?? ''];
+    const values = [text, end, after?.word ?? text, after?.name ?? ''];
     return this.#lists.read<{ name: string; word: string }>(statements.SEARCH, values, limit);
   }
 

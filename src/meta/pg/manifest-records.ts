@@ -36,11 +36,12 @@ const FIND_LATEST = {
          where r.name = $1 and t.mutability = 'immutable'
          order by t.created desc limit 1`,
 };
-const LIST_TAGS = {
+export const LIST_TAGS = {
   name: 'tag-list',
-  text: `select t.name from repositories r join tags t on t.repository_id = r.id
-         where r.name = $1 and ($2::text is null or t.name > $2)
-         order by t.name limit $3`,
+  // In this form the index gives the page in order, also to a plan that is made once for all values.
+  text: `select name from tags
+         where repository_id = (select id from repositories where name = $1) and name > $2
+         order by name limit $3`,
 };
 const LIST_REFERRERS = {
   name: 'referrer-list',
@@ -64,10 +65,10 @@ const LIST_REFERRERS = {
          where number = 1 or (number <= $5 and total <= ${MAX_REFERRER_BYTES})
          order by number`,
 };
-const LIST_REPOSITORIES = {
+export const LIST_REPOSITORIES = {
   name: 'repository-list',
   text: `select r.name from repositories r
-         where ($1::text is null or r.name > $1)
+         where r.name > $1
            and exists (select from manifests m where m.repository_id = r.id)
          order by r.name limit $2`,
 };
@@ -117,7 +118,7 @@ export class PgManifestRecords implements ManifestRecords {
   }
 
   async listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined> {
-    const values = [repository, page.last ?? null, page.limit];
+    const values = [repository, page.last ?? '', page.limit];
     const rows = await this.#database.query<{ name: string }>(LIST_TAGS, values);
     if (rows.length === 0 && !(await repositoryExists(this.#database, repository)))
       return undefined;
@@ -149,7 +150,7 @@ export class PgManifestRecords implements ManifestRecords {
   }
 
   async listRepositories(page: Page): Promise<string[]> {
-    const values = [page.last ?? null, page.limit];
+    const values = [page.last ?? '', page.limit];
     const rows = await this.#database.query<{ name: string }>(LIST_REPOSITORIES, values);
     return rows.map((row) => row.name);
   }
