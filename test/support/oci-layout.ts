@@ -27,6 +27,8 @@ export interface ImageWish {
   readonly layers: number;
   readonly layerBytes: number;
   readonly architecture?: string;
+  /** A further file, at the end of the last layer. */
+  readonly file?: { readonly name: string; readonly content: string };
 }
 
 /** An image in an OCI layout directory of its own. */
@@ -99,7 +101,8 @@ function writeIndex(directory: string, entry: object): Promise<void> {
 async function writeImage(directory: string, wish: ImageWish) {
   const layers: Descriptor[] = [];
   for (let number = 1; number <= wish.layers; number++) {
-    layers.push(await writeLayer(directory, `file-${number}`, wish.layerBytes));
+    const file = number === wish.layers ? wish.file : undefined;
+    layers.push(await writeLayer(directory, `file-${number}`, wish.layerBytes, file));
   }
   const diffIds = layers.map((layer) => layer.digest);
   const config = await writeJson(directory, MEDIA_TYPES.config, {
@@ -126,12 +129,17 @@ async function writeJson(directory: string, mediaType: string, value: object): P
 }
 
 /** A tar archive of one file of random bytes, which no client can compress away. */
-async function writeLayer(directory: string, name: string, sizeBytes: number): Promise<Descriptor> {
+async function writeLayer(
+  directory: string,
+  name: string,
+  sizeBytes: number,
+  last: ImageWish['file'],
+): Promise<Descriptor> {
   const hash = createHash('sha256');
   const unfinished = join(directory, 'unfinished-layer');
   const file = await open(unfinished, 'w');
   let size = 0;
-  for (const piece of tarPieces(name, sizeBytes)) {
+  for (const piece of tarPieces(name, sizeBytes, last)) {
     hash.update(piece);
     await file.writeFile(piece);
     size += piece.length;
@@ -142,12 +150,16 @@ async function writeLayer(directory: string, name: string, sizeBytes: number): P
   return { mediaType: MEDIA_TYPES.layer, digest, size };
 }
 
-function* tarPieces(name: string, sizeBytes: number): Generator<Buffer> {
+function* tarPieces(name: string, sizeBytes: number, last: ImageWish['file']): Generator<Buffer> {
   yield tarHeader(name, sizeBytes);
   for (let left = sizeBytes; left > 0; left -= STEP_BYTES) {
     yield randomFillSync(Buffer.allocUnsafe(Math.min(left, STEP_BYTES)));
   }
   yield tarPadding(sizeBytes);
+  if (last) {
+    const bytes = Buffer.from(last.content);
+    yield Buffer.concat([tarHeader(last.name, bytes.length), bytes, tarPadding(bytes.length)]);
+  }
   yield tarEnd();
 }
 
