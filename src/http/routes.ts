@@ -11,10 +11,11 @@ export type Route =
   | { readonly kind: 'referrers'; readonly name: string; readonly digest: string };
 
 const PREFIX = '/v2/';
+const TOKEN = '/token';
 
-/** Whether it is of the registry protocol; other paths are of the REST API. */
+/** Whether it is of the registry protocol, which has its own form of errors; other paths are of the REST API. */
 export function isRegistryPath(path: string): boolean {
-  return path === '/v2' || path.startsWith(PREFIX);
+  return path === '/v2' || path.startsWith(PREFIX) || path === TOKEN;
 }
 
 /**
@@ -23,7 +24,7 @@ export function isRegistryPath(path: string): boolean {
  */
 export function matchRoute(path: string): Route | undefined {
   if (path === '/v2/' || path === '/v2') return { kind: 'base' };
-  if (path === '/token') return { kind: 'token' };
+  if (path === TOKEN) return { kind: 'token' };
   if (!path.startsWith(PREFIX)) return undefined;
   const segments = decodeSegments(path.slice(PREFIX.length));
   if (!segments) return undefined;

@@ -81,7 +81,7 @@ describe('metrics', () => {
 
   test('tell requests by route, method and status, and never by path', async () => {
     await ask('GET', `/v2/${APP}/manifests/none-such`);
-    await ask('BREW', '/coffee');
+    await ask('BREW', '/v2/coffee');
     const text = await metricsOf(registry.management);
     const count = 'pierone_http_request_duration_seconds_count';
     expect(text).toContain(`${count}{route="manifest",method="GET",status="404"}`);
