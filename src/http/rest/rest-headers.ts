@@ -1,9 +1,12 @@
 import type { Exchange } from '../exchange.ts';
 import type { Proxies } from '../proxies.ts';
 
+/** Names of headers, as they can be sent back: up to some kilobytes. */
+const NAMES = /^[\w!#$%&'*+.^`|~, -]{1,4000}$/;
+
 /** What browsers of other origins may do (Fetch, "CORS protocol"), and that they come back by HTTPS, where it is spoken. */
 export function restHeaders(exchange: Exchange, proxies: Proxies): Record<string, string> {
-  const wanted = exchange.header('access-control-request-headers');
+  const wanted = NAMES.exec(exchange.header('access-control-request-headers') ?? '')?.[0];
   const isSecure = proxies.clientOf(exchange).origin?.startsWith('https:') ?? false;
   return {
     'Access-Control-Allow-Origin': '*',

@@ -11,11 +11,13 @@ import { ARTIFACT, GROUP, NOTHING, repositoryOf, TAG, tagOf } from '../schemas.t
  */
 
 /** Every answer of the protocol has them; the token is none, since a caller's own must not be sent around. */
-function v1Headers({ exchange }: Context): Record<string, string> {
+function v1Headers({ exchange, parts }: Context): Record<string, string> {
+  // What the client wrote may be anything but a host.
+  const { origin = '' } = parts.proxies.clientOf(exchange);
   return {
     'X-Docker-Registry-Version': '0.6.3',
     'X-Docker-Token': 'AnonFakeToken',
-    'X-Docker-Endpoints': exchange.header('host') ?? '',
+    'X-Docker-Endpoints': origin.replace(/^https?:\/\//, ''),
   };
 }
 
