@@ -37,8 +37,7 @@ try {
   await push(registry.url, 'bench/push', makeBlob(layerMib), 'chunked');
   for (let run = 1; run <= options.count('runs'); run += 1) {
     await measure('without');
-    await scanAgain(layer.digest);
-    await measure('meanwhile');
+    await measure('meanwhile', () => scanAgain(layer.digest));
     if (await isScanned(layer.digest)) console.log(`run ${run}: the scan ended before the push`);
     await untilScanned(layer.digest);
   }
@@ -48,10 +47,14 @@ try {
   await postgres.stop();
 }
 
-async function measure(kind: 'without' | 'meanwhile'): Promise<void> {
+async function measure(
+  kind: 'without' | 'meanwhile',
+  begin: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const blob = makeBlob(layerMib);
   levelDisk(layerMib);
   resetPeakMemory(registry.pid);
+  await begin();
   const seconds = await push(registry.url, 'bench/push', blob, 'chunked');
   speeds[kind].push(blob.sizeBytes / 1e6 / seconds);
   peaks[kind].push(peakMemoryMib(registry.pid));
