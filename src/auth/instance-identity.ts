@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ConcurrencyLimit, NoRoom } from './concurrency-limit.ts';
 import { type Identity, IdentityUnavailable, InvalidCredential } from './identity.ts';
 import { requestJson } from './json-request.ts';
 import { SharedLookup } from './shared-lookup.ts';
+import { keyOf } from './token-key.ts';
 
 const SETTING = 'HTTP_IIDINFO_URL';
 const TIMEOUT_MS = 2000;
@@ -54,7 +54,7 @@ export class InstanceIdentityVerifier {
   /** @param document PKCS7, its newlines as they were given. @throws InvalidCredential; IdentityUnavailable */
   async verify(document: string): Promise<Identity> {
     if (document === '' || Buffer.byteLength(document) > MAX_DOCUMENT_BYTES) throw refusal();
-    const key = createHash('sha256').update(document).digest('base64');
+    const key = keyOf(document);
     const answer = await this.#lookup.get(key, () => this.#askInTurn(document));
     if (answer instanceof InvalidCredential) throw answer;
     return answer;

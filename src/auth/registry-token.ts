@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Identity, InvalidCredential } from './identity.ts';
@@ -9,6 +9,7 @@ import {
   type RegistryTokenContent,
   readClaims,
 } from './token-claims.ts';
+import { keyOf } from './token-key.ts';
 import type { TokenKeys } from './token-keys.ts';
 
 const LIFETIME_SECONDS = 300;
@@ -103,17 +104,17 @@ export class RegistryTokens {
     if (known) return known;
     const content = readClaims(await this.#readPayload(token));
     if (!content) throw new InvalidCredential('the registry token is malformed: log in again');
-    this.#verified.set(hashOf(token), content);
+    this.#verified.set(keyOf(token), content);
     return content;
   }
 
   /** What a token says that was verified before and still is valid. */
   cached(token: string): RegistryTokenContent | undefined {
     if (!token.startsWith(BEGIN)) return undefined;
-    const hash = hashOf(token);
-    const content = this.#verified.get(hash);
+    const key = keyOf(token);
+    const content = this.#verified.get(key);
     if (!content || this.#now() < content.expires + CLOCK_TOLERANCE_SECONDS * 1000) return content;
-    this.#verified.delete(hash);
+    this.#verified.delete(key);
     return undefined;
   }
 
@@ -164,10 +165,6 @@ export class RegistryTokens {
 function beginOf(text: string): string {
   const whole = text.length - (text.length % 3);
   return Buffer.from(text.slice(0, whole)).toString('base64url');
-}
-
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }
 
 function fit(
