@@ -79,6 +79,14 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage/s3/'],
   '@aws-sdk/s3-request-presigner': ['storage/s3/'],
   '@smithy/node-http-handler': ['storage/s3/'],
+  '@aws-sdk/client-sns': ['events/'],
+  commander: ['cli/'],
+  yaml: ['cli/'],
+  undici: ['cli/'],
+  'cli-table3': ['cli/'],
+  'cli-progress': ['cli/'],
+  picocolors: ['cli/'],
+  open: ['cli/'],
 };
 
 const sources = readSources();
