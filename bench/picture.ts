@@ -2,13 +2,13 @@ import { isSpeed, type Measured } from './figure.ts';
 import { type Report, ratioOf } from './report.ts';
 import { median } from './statistics.ts';
 
-const WIDTH = 760;
+const WIDTH = 800;
 const LABEL_WIDTH = 300;
 const ROW_HEIGHT = 34;
 const TOP = 56;
 const BAR_HEIGHT = 11;
 /** Room for the figures behind the bars. */
-const FIGURE_WIDTH = 150;
+const FIGURE_WIDTH = 170;
 /** Readable on white and on black. */
 const COLORS = { ours: '#1a7f64', peer: '#9aa0a6', text: '#6e7781', title: '#57606a' };
 
