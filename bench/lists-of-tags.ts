@@ -14,10 +14,12 @@ const PATH = `/v2/${TAGGED}/tags/list?n=100`;
  * must be in the first instance's next list.
  */
 export async function measureLists(subject: Subject, seconds: number): Promise<Figure> {
+  const api = new HttpClient(subject.registry.url);
+  const { body } = await expectStatus(api.send('GET', PATH), 200);
   const end = new AbortController();
   const checks = checkFreshness(subject, end.signal);
   try {
-    return await measureGets(subject, { path: PATH }, seconds);
+    return await measureGets(subject, { path: PATH, body }, seconds, 'autocannon');
   } finally {
     end.abort();
     await checks;

@@ -27,7 +27,7 @@ const ACCEPT = { Accept: OCI_MANIFEST };
 const byTag = `/v2/${SMALL}/manifests/${SMALL_TAG}`;
 
 function get(find: (subject: Subject) => SmallRequest): Work['run'] {
-  return (subject, { seconds }) => measureGets(subject, find(subject), seconds);
+  return (subject, { seconds }) => measureGets(subject, find(subject), seconds, 'wrk');
 }
 
 function head(find: (subject: Subject) => SmallRequest): Work['run'] {
