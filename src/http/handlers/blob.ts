@@ -74,11 +74,13 @@ async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Pr
     exchange.send({ status: 200, headers: { ...headers, 'Content-Length': String(sizeBytes) } });
     return;
   }
-  const { answer, lengthBytes, chunks } = answerRanges(
-    headers,
-    readRanges(exchange, digest, sizeBytes),
-    blob,
-  );
+  const ranges = readRanges(exchange, digest, sizeBytes);
+  if (ranges.length === 0 && blob.whole) {
+    exchange.send({ status: 200, headers, body: await blob.whole() });
+    parts.metrics.downloadedBytes.inc(sizeBytes);
+    return;
+  }
+  const { answer, lengthBytes, chunks } = answerRanges(headers, ranges, blob);
   const sent = await exchange.stream(answer, lengthBytes, chunks);
   parts.metrics.downloadedBytes.inc(sent);
 }
