@@ -1,8 +1,13 @@
+import { type AuditConfig, type SnsConfig, toAuditConfig, toSnsConfig } from './config-sinks.ts';
 import type { Values } from './settings.ts';
 
 /** Where events go, and how. */
 export interface EventsConfig {
   readonly outbox: OutboxConfig;
+  /** Undefined: nothing is published. */
+  readonly sns: SnsConfig | undefined;
+  /** Undefined: there is no audit service. */
+  readonly audit: AuditConfig | undefined;
 }
 
 export interface OutboxConfig {
@@ -21,5 +26,7 @@ export function toEventsConfig(values: Values): EventsConfig {
       parkAfterMs: values.OUTBOX_PARK_AFTER * 1000,
       keepParkedMs: values.OUTBOX_KEEP_PARKED_HOURS * 3_600_000,
     },
+    sns: toSnsConfig(values),
+    audit: toAuditConfig(values),
   };
 }

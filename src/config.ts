@@ -16,6 +16,7 @@ import {
   toS3Config,
   withAwsDefaults,
 } from './config-s3.ts';
+import { sinkContradictions, sinkNotices } from './config-sinks.ts';
 import type { Setting } from './setting.ts';
 import { SECRET_SETTINGS, SETTINGS, type Values } from './settings.ts';
 
@@ -88,9 +89,14 @@ export function readConfig(environment: Environment, runtime: Runtime = THIS_RUN
     ...contradictions(values),
     ...accessContradictions(values, environment),
     ...s3Contradictions(values, environment, runtime),
+    ...sinkContradictions(values, environment),
   );
   if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
-  return toConfig(values, [...noticesOf(environment), ...accessNotices(values)]);
+  return toConfig(values, [
+    ...noticesOf(environment),
+    ...accessNotices(values),
+    ...sinkNotices(values),
+  ]);
 }
 
 /** Each variable that can be read; what is wrong with the others goes to `problems`. */

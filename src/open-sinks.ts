@@ -1,4 +1,8 @@
 import type { EventsConfig } from './config-events.ts';
+import type { AuditConfig, SnsConfig } from './config-sinks.ts';
+import { AuditSink } from './events/audit-sink.ts';
+import { TimelyEventSources } from './events/event-source.ts';
+import { ServiceToken } from './events/service-token.ts';
 import type { Sink } from './events/sink.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
@@ -13,8 +17,20 @@ export interface SinksContext {
  * @throws an error for operators when what the configuration names can't be used
  */
 export async function openSinks(
-  _config: EventsConfig,
-  _context: SinksContext,
+  { sns, audit }: EventsConfig,
+  { metadata }: SinksContext,
 ): Promise<readonly Sink[]> {
-  return [];
+  return [...(sns ? [await openSns(sns)] : []), ...(audit ? [openAudit(audit, metadata)] : [])];
+}
+
+/** The SDK is loaded only where it is used. */
+async function openSns(config: SnsConfig): Promise<Sink> {
+  const { SnsSink } = await import('./events/sns-sink.ts');
+  return new SnsSink(config);
+}
+
+function openAudit(config: AuditConfig, { scmSources }: MetadataStore): Sink {
+  const { url, registry, tokenUrl, credentialsDirectory: directory } = config;
+  const token = new ServiceToken({ url: tokenUrl, directory });
+  return new AuditSink({ url, registry, token, sources: new TimelyEventSources(scmSources) });
 }

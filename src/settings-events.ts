@@ -1,4 +1,5 @@
 import { integer, setting } from './setting.ts';
+import { SINK_SECRET_SETTINGS, SINK_SETTINGS } from './settings-sinks.ts';
 
 /** Where events go, and how. */
 export const EVENT_SETTINGS = {
@@ -22,7 +23,8 @@ export const EVENT_SETTINGS = {
     '168',
     'Hours that parked events are kept, and shown by GET /events/deliveries.',
   ),
+  ...SINK_SETTINGS,
 } as const;
 
 /** Their values may hold a credential, so no message shows them. */
-export const EVENT_SECRET_SETTINGS: readonly string[] = [];
+export const EVENT_SECRET_SETTINGS: readonly string[] = [...SINK_SECRET_SETTINGS];
