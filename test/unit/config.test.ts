@@ -53,6 +53,8 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
         parkAfterMs: 86_400_000,
         keepParkedMs: 604_800_000,
       },
+      sns: undefined,
+      audit: undefined,
     },
     workers: {
       threads: Math.max(2, availableParallelism()),
@@ -244,7 +246,7 @@ describe('an unprotected registry', () => {
 });
 
 describe('variables of the original', () => {
-  test.each(['PGSSLMODE', 'API_SNS_TOPIC_ARN', 'JAVA_OPTS', 'HTTP_API_DEFINITION_SUFFIX'])(
+  test.each(['PGSSLMODE', 'API_CLAIR_URL', 'JAVA_OPTS', 'HTTP_API_DEFINITION_SUFFIX'])(
     '%s does nothing, and that is said',
     (name) => {
       expect(readConfig({ [name]: 'x' }).notices).toEqual([
@@ -278,7 +280,7 @@ describe('no secret is in a message', () => {
   });
 
   test('notices', () => {
-    const { notices } = readConfig({ OAUTH2_ACCESS_TOKEN_URL: SECRET, HTTPLOGGER_API_URL: SECRET });
+    const { notices } = readConfig({ API_CALLBACK_URL: SECRET, API_CLAIR_URL: SECRET });
     expect(notices).toHaveLength(2);
     expect(notices.join('\n')).not.toContain(SECRET);
   });
