@@ -57,12 +57,7 @@ export function snsProblem(error: unknown, topic: SnsTopic): string {
     return `SNS refuses the message (${error.name}${status === undefined ? '' : `, status ${status}`})`;
   }
   if (/^(AbortError|TimeoutError)$/.test(error.name)) return 'no answer of SNS in time';
-  if ('$response' in error || '$responseBodyText' in error || '$metadata' in error) {
-    return 'what answers does not speak SNS: correct API_SNS_ENDPOINT';
-  }
-  return connectionProblem(codeOf(error));
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (code !== undefined) return connectionProblem(code);
+  return `what answers does not speak SNS (${error.name}): correct API_SNS_ENDPOINT`;
 }
