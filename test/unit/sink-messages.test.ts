@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { auditEvent } from '../../src/events/audit-event.ts';
 import { type CreatedTag, isCreatedTag } from '../../src/events/created-tag.ts';
@@ -9,6 +10,15 @@ import { registryEvent } from '../support/registry-events.ts';
 import { repositoryOf, sha256Of } from '../support/vocabulary.ts';
 
 const REGISTRY = 'pierone.example.org';
+const SOURCE = {
+  url: 'git:git@github.com:acme/shop.git',
+  revision: 'abc',
+  author: 'jdoe',
+  status: '',
+  created: new Date('2026-11-23T08:15:31.001Z'),
+  origin: 'file' as const,
+  digest: sha256Of('3'),
+};
 
 function createdTag(changes: Partial<RegistryEvent> = {}): CreatedTag {
   const event = registryEvent(changes);
@@ -51,18 +61,8 @@ describe('a message of SNS', () => {
 });
 
 describe('an audit event', () => {
-  const source = {
-    url: 'git:git@github.com:acme/shop.git',
-    revision: 'abc',
-    author: 'jdoe',
-    status: '',
-    created: new Date('2026-11-23T08:15:31.001Z'),
-    origin: 'file' as const,
-    digest: sha256Of('3'),
-  };
-
   test('has the members of the original, in their order', () => {
-    expect(auditEvent(createdTag(), source, REGISTRY)).toBe(
+    expect(auditEvent(createdTag(), SOURCE, REGISTRY)).toBe(
       '{"event_type":{"namespace":"cloud.zalando.com","name":"docker-tag-uploaded","version":"1"},' +
         '"triggered_at":"2026-11-23T08:15:30.123Z",' +
         '"triggered_by":{"type":"USER","id":"alice","additional":{"realm":"/employees"}},' +
@@ -82,6 +82,16 @@ describe('an audit event', () => {
     });
     expect(auditEvent(event, undefined, undefined)).not.toContain('scm_source');
   });
+});
+
+test('the examples in docs/events.md are what is sent', async () => {
+  const docs = await readFile(new URL('../../docs/events.md', import.meta.url), 'utf8');
+  expect(docs).toContain(snsMessage(createdTag(), REGISTRY));
+  const [, digest] = /^PUT \/events\/(\w+)$/m.exec(docs) ?? [];
+  const [body = ''] = /^\{"event_type".*$/m.exec(docs) ?? [];
+  expect(createHash('sha256').update(body).digest('hex')).toBe(digest);
+  const event = createdTag({ principal: { uid: 'jdoe', realm: 'employees' } });
+  expect(auditEvent(event, { ...SOURCE, revision: '0f1e2d' }, REGISTRY)).toBe(body);
 });
 
 describe('an error of SNS', () => {
