@@ -1,4 +1,3 @@
-import { SNSServiceException } from '@aws-sdk/client-sns';
 import { connectionProblem } from './connection-problem.ts';
 
 export interface SnsTopic {
@@ -52,12 +51,16 @@ export function snsProblem(error: unknown, topic: SnsTopic): string {
   if (!(error instanceof Error)) return 'publishing failed';
   const sentence = SENTENCES[error.name];
   if (sentence) return sentence(topic);
-  if (error instanceof SNSServiceException) {
-    const { httpStatusCode: status } = error.$metadata;
-    return `SNS refuses the message (${error.name}${status === undefined ? '' : `, status ${status}`})`;
-  }
+  if ('$fault' in error) return `SNS refuses the message (${error.name}${statusOf(error)})`;
   if (/^(AbortError|TimeoutError)$/.test(error.name)) return 'no answer of SNS in time';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   if (code !== undefined) return connectionProblem(code);
   return `what answers does not speak SNS (${error.name}): correct API_SNS_ENDPOINT`;
+}
+
+/** The SDK keeps it with each error of a service. */
+function statusOf(error: Error): string {
+  const metadata: unknown = '$metadata' in error ? error.$metadata : undefined;
+  if (typeof metadata !== 'object' || metadata === null) return '';
+  return 'httpStatusCode' in metadata ? `, status ${String(metadata.httpStatusCode)}` : '';
 }

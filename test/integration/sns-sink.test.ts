@@ -135,6 +135,28 @@ describe('a delivery that fails says what to do', () => {
     expect(await failureOf(openSink(ARN, { endpoint }))).toMatch(/NODE_EXTRA_CA_CERTS/);
   });
 
+  test.each([
+    [403, 'AuthorizationError', /^publishing is not allowed: give .*sns:Publish on arn:/],
+    [403, 'InvalidClientTokenId', /^AWS does not know the access key/],
+    [403, 'SignatureDoesNotMatch', /AWS_SECRET_ACCESS_KEY.*API_SNS_REGION/],
+    [403, 'ExpiredToken', /^the session token has expired/],
+    [400, 'InvalidParameter', /region eu-central-1 does not take/],
+    [400, 'KMSAccessDenied', /kms:GenerateDataKey/],
+    [400, 'KMSDisabled', /^SNS refuses the message \(KMSDisabled\w*, status 400\)$/],
+  ])('where SNS answers %i %s, without what else it says', async (status, code, expected) => {
+    const endpoint = await listen(
+      createServer((_, response) => {
+        response.writeHead(status, { 'content-type': 'text/xml' });
+        response.end(
+          `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type><Code>${code}</Code><Message>not by AKIAIOSFODNN7EXAMPLE</Message></Error><RequestId>1</RequestId></ErrorResponse>`,
+        );
+      }),
+    );
+    const message = await failureOf(openSink(ARN, { endpoint }));
+    expect(message).toMatch(expected);
+    expect(message).not.toContain('AKIA');
+  });
+
   test('where SNS answers 500, after one more attempt', async () => {
     let count = 0;
     const endpoint = await listen(

@@ -60,6 +60,7 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'http/node-transport.ts': ['http/open-transport.ts'],
   'workers/ingest-pool.ts': ['server.ts'],
   'workers/scm-scan-pool.ts': ['background-jobs.ts'],
+  'events/sns-sink.ts': ['open-sinks.ts'],
 };
 
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
@@ -89,7 +90,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['storage/s3/'],
   '@aws-sdk/s3-request-presigner': ['storage/s3/'],
   '@smithy/node-http-handler': ['storage/s3/'],
-  '@aws-sdk/client-sns': ['events/'],
+  '@aws-sdk/client-sns': ['events/sns-sink.ts'],
   commander: ['cli/'],
   yaml: ['cli/'],
   undici: ['cli/'],
