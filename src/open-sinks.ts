@@ -18,9 +18,9 @@ export interface SinksContext {
  */
 export async function openSinks(
   { sns, audit }: EventsConfig,
-  { metadata }: SinksContext,
+  context: SinksContext,
 ): Promise<readonly Sink[]> {
-  return [...(sns ? [await openSns(sns)] : []), ...(audit ? [openAudit(audit, metadata)] : [])];
+  return [...(sns ? [await openSns(sns)] : []), ...(audit ? [openAudit(audit, context)] : [])];
 }
 
 /** The SDK is loaded only where it is used. */
@@ -29,8 +29,13 @@ async function openSns(config: SnsConfig): Promise<Sink> {
   return new SnsSink(config);
 }
 
-function openAudit(config: AuditConfig, { scmSources }: MetadataStore): Sink {
+function openAudit(config: AuditConfig, { metadata, log }: SinksContext): Sink {
   const { url, registry, tokenUrl, credentialsDirectory: directory } = config;
   const token = new ServiceToken({ url: tokenUrl, directory });
-  return new AuditSink({ url, registry, token, sources: new TimelyEventSources(scmSources) });
+  // Who grants it may come up later than the registry; an operator sees a mistake before the first push all the same.
+  token.get().catch((error: unknown) => {
+    log.warn({ err: error }, 'there is no token for HTTPLOGGER_API_URL yet; each event asks again');
+  });
+  const sources = new TimelyEventSources(metadata.scmSources);
+  return new AuditSink({ url, registry, token, sources });
 }

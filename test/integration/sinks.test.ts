@@ -107,3 +107,33 @@ test('new tags reach an SQS queue and the audit service from a server, as the or
     expect(leaksOf(secret, [server.log, server.stderr])).toEqual([]);
   }
 });
+
+test('a registry that gets no token for the audit service says so at its start, and serves', async () => {
+  const { server, api } = await servers.start({
+    ...(await auditSettings(credentials)),
+    OAUTH2_ACCESS_TOKEN_URL: `${provider.issuer}/nowhere`,
+  });
+  const line = await waitUntil('the warning', () =>
+    server.log.find(({ msg }) => String(msg).startsWith('there is no token for HTTPLOGGER')),
+  );
+  expect(line).toMatchObject({
+    level: 'warn',
+    err: { message: expect.stringMatching(/^OAUTH2_ACCESS_TOKEN_URL: it grants no token/) },
+  });
+  await pushLayers(api, 'acme/app', '1', []);
+});
+
+test('an event that was under way when its server was killed is put to the same URL by the next one', async () => {
+  const settings = { ...(await auditSettings(credentials)), API_REPOSITORY: REGISTRY };
+  const { server, api } = await servers.start(settings);
+  receiver.clear();
+  receiver.faults.push('hang');
+  await pushLayers(api, 'acme/killed', '1.0', [archiveOf([scmFile({ author: 'killed' })])]);
+  await waitUntil('the first attempt', () => receiver.requests.length === 1);
+  await server.kill();
+  await servers.start(settings);
+  await waitUntil('the second attempt', () => receiver.events.size === 1);
+  const [first, second] = receiver.requests;
+  expect(second).toMatchObject({ path: first?.path, body: first?.body });
+  expect(first?.body).toContain('"author":"killed"');
+});

@@ -58,6 +58,12 @@ export class AuditReceiver {
     return [...this.events.values()].map((text): unknown => JSON.parse(text));
   }
 
+  /** Forgets what came so far. */
+  clear(): void {
+    this.requests.splice(0);
+    this.events.clear();
+  }
+
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
