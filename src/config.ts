@@ -6,6 +6,7 @@ import {
   isSecured,
   toAccessConfig,
 } from './config-access.ts';
+import { type EventsConfig, toEventsConfig } from './config-events.ts';
 import { NOT_HONOURED } from './config-original.ts';
 import {
   type Runtime,
@@ -15,6 +16,7 @@ import {
   toS3Config,
   withAwsDefaults,
 } from './config-s3.ts';
+import { sinkContradictions, sinkNotices } from './config-sinks.ts';
 import type { Setting } from './setting.ts';
 import { SECRET_SETTINGS, SETTINGS, type Values } from './settings.ts';
 
@@ -51,6 +53,7 @@ export interface Config {
     readonly sweepIntervalMs: number;
     readonly compactIntervalMs: number;
   };
+  readonly events: EventsConfig;
   readonly workers: {
     readonly threads: number;
     readonly bufferMemoryBytes: number;
@@ -86,9 +89,14 @@ export function readConfig(environment: Environment, runtime: Runtime = THIS_RUN
     ...contradictions(values),
     ...accessContradictions(values, environment),
     ...s3Contradictions(values, environment, runtime),
+    ...sinkContradictions(values, environment),
   );
   if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
-  return toConfig(values, [...noticesOf(environment), ...accessNotices(values)]);
+  return toConfig(values, [
+    ...noticesOf(environment),
+    ...accessNotices(values),
+    ...sinkNotices(values),
+  ]);
 }
 
 /** Each variable that can be read; what is wrong with the others goes to `problems`. */
@@ -180,6 +188,7 @@ function toConfig(values: Values, notices: string[]): Config {
       sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
       compactIntervalMs: values.COMPACT_INTERVAL * 1000,
     },
+    events: toEventsConfig(values),
     workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,

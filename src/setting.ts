@@ -24,6 +24,24 @@ export const boolean = z
   .enum(['true', 'false'], 'true or false')
   .transform((text) => text === 'true');
 export const text = z.string().min(1, 'a text that is not empty');
+/** Where another service is. Credentials have settings of their own. */
+export const serviceUrl = z
+  .string()
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+    'a URL, as in https://identity.example.org/path',
+  )
+  .transform((value) => new URL(value))
+  .refine(
+    ({ username, password, hash }) => username === '' && password === '' && hash === '',
+    'a URL without user, password and fragment',
+  );
+/** Where a service is that speaks as one of AWS. */
+export const endpointUrl = z.string().refine((url) => {
+  const { protocol, search, hash, username, password } = URL.canParse(url) ? new URL(url) : {};
+  const isBare = search === '' && hash === '' && username === '' && password === '';
+  return isBare && (protocol === 'http:' || protocol === 'https:');
+}, 'a URL that begins with http:// or https://, without credentials and query');
 /** Widens the type of a setting that has no default. */
 export function orUnset<T>(value: T): T | undefined {
   return value;

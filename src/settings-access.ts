@@ -1,19 +1,8 @@
 import { z } from 'zod';
 import { conditionsText, issuerUrl } from './auth/openid-issuer.ts';
-import { boolean, integer, orUnset, setting, text } from './setting.ts';
+import { boolean, integer, orUnset, serviceUrl, setting, text } from './setting.ts';
 
-const url = z
-  .string()
-  .refine(
-    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
-    'a URL, as in https://identity.example.org/path',
-  )
-  .transform((value) => new URL(value))
-  .refine(
-    ({ username, password, hash }) => username === '' && password === '' && hash === '',
-    'a URL without user, password and fragment',
-  );
-const optionalUrl = url.transform(orUnset);
+const optionalUrl = serviceUrl.transform(orUnset);
 const list = z
   .string()
   .transform((items) => items.split(',').map((item) => item.trim()))

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { boolean, integer, orUnset, setting } from './setting.ts';
+import { boolean, endpointUrl, integer, orUnset, setting } from './setting.ts';
 
 /** What a presigned URL may last by signature version 4: 7 days. */
 const MAX_URL_EXPIRATION_MS = 7 * 86_400_000;
@@ -22,11 +22,6 @@ const bucket = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/,
     'the name of a bucket, as in acme-registry',
   );
-const endpoint = z.string().refine((url) => {
-  const { protocol, search, hash, username, password } = URL.canParse(url) ? new URL(url) : {};
-  const isBare = search === '' && hash === '' && username === '' && password === '';
-  return isBare && (protocol === 'http:' || protocol === 'https:');
-}, 'a URL that begins with http:// or https://, without credentials and query');
 const region = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,64}$/, 'the name of a region, as in eu-central-1');
@@ -63,7 +58,7 @@ export const S3_SETTINGS = {
     'S3 bucket of the layers, instead of STORAGE_DIRECTORY; needs DATABASE_URL. docs/s3.md says which permissions.',
   ),
   STORAGE_S3_ENDPOINT: setting(
-    endpoint.transform(orUnset),
+    endpointUrl.transform(orUnset),
     undefined,
     'URL of an S3 that is not that of AWS, as in https://rgw.example.org.',
     'AWS_ENDPOINT_URL_S3, else AWS_ENDPOINT_URL, else AWS',
@@ -123,7 +118,7 @@ export const S3_SETTINGS = {
     'Milliseconds for which such a URL is valid, up to 7 days.',
   ),
   STORAGE_S3_EXTERNAL_ENDPOINT: setting(
-    endpoint.transform(orUnset),
+    endpointUrl.transform(orUnset),
     undefined,
     'URL of S3 in presigned URLs, where clients reach it by another one than the registry.',
   ),

@@ -1,3 +1,4 @@
+import { basicAuthorization } from '../service-request.ts';
 import {
   type Claims,
   claimOf,
@@ -45,7 +46,7 @@ export class IntrospectionVerifier implements TokenVerifier {
   constructor(options: IntrospectionOptions) {
     this.#options = options;
     this.setting = options.setting;
-    this.#authorization = basicOf(options.clientId, options.clientSecret);
+    this.#authorization = basicAuthorization(options.clientId, options.clientSecret);
   }
 
   /** Everything: whoever else knows a token is asked before. */
@@ -111,14 +112,4 @@ export class IntrospectionVerifier implements TokenVerifier {
       `the token isn't meant for this registry: its audience must be ${audience}`,
     );
   }
-}
-
-/** Both are form-encoded before (RFC 6749, section 2.3.1). */
-function basicOf(clientId: string, clientSecret: string): string {
-  const [id, secret] = [clientId, clientSecret].map(formEncode);
-  return `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
-}
-
-function formEncode(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice('='.length);
 }

@@ -1,9 +1,8 @@
-import { traceHeaders } from '../trace-context.ts';
+import { NoAnswer, parseJson, requestService } from '../service-request.ts';
 import { IdentityUnavailable } from './identity.ts';
 
 /** No dependency of access control may make a client wait longer. */
 const TIMEOUT_MS = 5000;
-const MAX_BODY_BYTES = 256 * 1024;
 
 export interface JsonAnswer {
   readonly status: number;
@@ -51,49 +50,13 @@ async function send(
   init: Omit<RequestInit, 'signal' | 'redirect'>,
   timeoutMs: number,
 ): Promise<JsonAnswer> {
-  const signal = AbortSignal.timeout(timeoutMs);
-  const headers = new Headers(init.headers);
-  for (const [name, value] of Object.entries(traceHeaders())) headers.set(name, value);
-  try {
-    const response = await fetch(url, { ...init, headers, signal, redirect: 'manual' });
-    const text = await readText(response);
-    const { status } = response;
-    if (status >= 500 || status === 429 || (status >= 300 && status < 400)) {
-      throw new IdentityUnavailable(setting, `it answers with status ${status}`);
-    }
-    return { status, body: parseJson(text) };
-  } catch (error) {
-    if (error instanceof IdentityUnavailable) throw error;
-    // What fetch throws can name the URL, and with it a token.
-    const problem = signal.aborted
-      ? `no answer within ${timeoutMs} ms`
-      : `no answer (${codeOf(error)})`;
-    throw new IdentityUnavailable(setting, problem);
+  const { status, text } = await requestService(url, { ...init, timeoutMs }).catch(
+    (error: unknown) => {
+      throw error instanceof NoAnswer ? new IdentityUnavailable(setting, error.message) : error;
+    },
+  );
+  if (status >= 500 || status === 429 || (status >= 300 && status < 400)) {
+    throw new IdentityUnavailable(setting, `it answers with status ${status}`);
   }
-}
-
-async function readText(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of response.body ?? []) {
-    size += piece.byteLength;
-    if (size > MAX_BODY_BYTES) throw Object.assign(new Error('too long'), { code: 'TOO_LONG' });
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString();
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function codeOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string')
-    return cause.code;
-  return 'the connection failed';
+  return { status, body: parseJson(text) };
 }

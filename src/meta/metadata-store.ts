@@ -6,7 +6,8 @@ import type { Principal } from '../oci/principal.ts';
 import type { Tag } from '../oci/reference.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
-import type { ScmFinding, ScmReport, ScmSource } from '../oci/scm-source.ts';
+import type { FoundScmSource, ScmFinding, ScmReport, ScmSource } from '../oci/scm-source.ts';
+import type { OutboxRecords } from './outbox-records.ts';
 
 /** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
 export class MetadataUnavailable extends Error {
@@ -161,6 +162,13 @@ export interface ScmScan {
   readonly attempts: number;
 }
 
+/** What the source of an image was found to be in a given time. */
+export interface TimelyScmSource {
+  /** False: more may be found in time. True: the answer is the same from now on. */
+  readonly isDecided: boolean;
+  readonly source: FoundScmSource | undefined;
+}
+
 /** Sources of images: what was found, and where it is to be looked for. */
 export interface ScmSourceRecords {
   /** `latest` means the newest immutable tag. @returns undefined when there is no such tag */
@@ -169,6 +177,16 @@ export interface ScmSourceRecords {
   ofTags(repository: RepositoryName, tags: readonly Tag[]): Promise<Map<string, ScmReport>>;
   /** Without the headers of tags. @returns undefined when the repository doesn't have the manifest */
   ofManifest(repository: RepositoryName, digest: Digest): Promise<ScmReport | undefined>;
+  /**
+   * The source of what was pushed as a tag, of all that was found until then, by the database's clock. The tag may
+   * name something else by now: then the header of its push, which went with it, is no part of it.
+   */
+  foundInTime(
+    repository: RepositoryName,
+    tag: Tag,
+    digest: Digest,
+    until: Date,
+  ): Promise<TimelyScmSource>;
   /**
    * Claims the smallest blob of more than `overBytes` and up to `upToBytes` that is due and nobody else has claimed,
    * for so long.
@@ -328,6 +346,14 @@ export interface DeniedPush {
 /** The part of the audit trail that access control writes. Repeated refusals are counted in one row. */
 export interface RefusalRecords {
   add(push: DeniedPush): Promise<void>;
+  /** Tells sinks of a credential that isn't valid; it isn't part of the audit trail. */
+  addLogin(login: RefusedLogin): Promise<void>;
+}
+
+/** A credential that was presented, and isn't valid. */
+export interface RefusedLogin {
+  readonly principal: Principal;
+  readonly reason: string;
 }
 
 /** A secret that signs registry tokens. */
@@ -359,6 +385,8 @@ export interface Locks {
 }
 
 export interface HeldLock {
+  /** False once it was released, or its connection was lost. */
+  readonly isHeld: boolean;
   /** Harmless when called twice. Never throws: a lock that can't be given back ends with its connection. */
   release(): Promise<void>;
 }
@@ -378,6 +406,7 @@ export interface MetadataStore {
   readonly refusals: RefusalRecords;
   readonly tokenKeys: TokenKeyRecords;
   readonly scmSources: ScmSourceRecords;
+  readonly outbox: OutboxRecords;
   readonly locks: Locks;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;

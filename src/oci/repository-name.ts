@@ -33,3 +33,8 @@ export function explainRepositoryName(text: string): string {
 export function teamOf(name: RepositoryName): string {
   return name.slice(0, name.indexOf('/'));
 }
+
+/** The rest of a repository's name: one or more segments. */
+export function artifactOf(name: RepositoryName): string {
+  return name.slice(name.indexOf('/') + 1);
+}

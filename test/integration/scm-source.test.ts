@@ -2,8 +2,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isCreatedTag } from '../../src/events/created-tag.ts';
+import { TimelyEventSources } from '../../src/events/event-source.ts';
+import { parseDigest } from '../../src/oci/digest.ts';
 import { errorCodeOf } from '../support/http-client.ts';
 import { archiveOf, SCM_SOURCE, scmFile, zstdOf } from '../support/layer-archives.ts';
+import { registryEvent } from '../support/registry-events.ts';
 import {
   expectStatus,
   indexOf,
@@ -11,6 +15,7 @@ import {
   pushBlob,
   putManifest,
   randomSample,
+  type Sample,
   sampleOf,
 } from '../support/sample-content.ts';
 import {
@@ -21,7 +26,7 @@ import {
   type ScmScene,
 } from '../support/scm-scene.ts';
 import { openFixture, type RegistryFixture, sql } from '../support/test-registry.ts';
-import { repositoryOf, tagOf } from '../support/vocabulary.ts';
+import { present, repositoryOf, tagOf } from '../support/vocabulary.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SOURCE = 'org.opencontainers.image.source';
@@ -226,3 +231,79 @@ test('a layer whose bytes are missing is tried again, and given up after some ti
 async function pushLayersOf({ bytes }: { readonly bytes: Buffer }): Promise<void> {
   await pushLayers(api(), 'scm/missing', '1', [bytes]);
 }
+
+describe('the source of an event', () => {
+  const HOUR_MS = 3_600_000;
+  const NEVER = new AbortController().signal;
+
+  function eventOf(repository: string, tag: string, image: Sample, ageMs = 0) {
+    const event = registryEvent({
+      repository: repositoryOf(repository),
+      tag: tagOf(tag),
+      digest: present(parseDigest(image.digest), 'the digest'),
+      happened: new Date(Date.now() - ageMs),
+    });
+    if (!isCreatedTag(event)) throw new Error('no new tag');
+    return event;
+  }
+
+  function sources() {
+    return new TimelyEventSources(scene.metadata.scmSources);
+  }
+
+  /** The scans of the image's blobs are yet to come, and nobody does them. */
+  async function postponeScans(image: Sample, state: 'due' | 'done') {
+    await sql(
+      fixture.postgres.url,
+      `update scm_scans set state = $2, due = now() + interval '1 hour'
+       where digest in (select blob from manifest_blobs where manifest = $1)`,
+      [image.digest, state],
+    );
+  }
+
+  test('is what was found in 10 s, and not what was found later', async () => {
+    const image = await pushLayers(api(), 'scm/timely', '1', [layerBy('timely')]);
+    await scene.report('scm/timely', '1');
+    const young = eventOf('scm/timely', '1', image);
+    expect(await sources().of(young, NEVER)).toMatchObject(sourceBy('timely'));
+    const old = eventOf('scm/timely', '1', image, HOUR_MS);
+    expect(await sources().of(old, NEVER)).toBeUndefined();
+  });
+
+  test('is waited for until all is looked into, or until the time is over', async () => {
+    const image = await pushLayers(api(), 'scm/waiting', '1', [layerBy('waiting')]);
+    await scene.report('scm/waiting', '1');
+    await postponeScans(image, 'due');
+    const old = eventOf('scm/waiting', '1', image, HOUR_MS);
+    expect(await sources().of(old, NEVER)).toBeUndefined();
+    // The time of this one is far from over.
+    const young = eventOf('scm/waiting', '1', image, -HOUR_MS);
+    const ended = sources().of(young, AbortSignal.timeout(100));
+    await expect(ended).rejects.toThrow(/aborted/);
+    const waiting = sources().of(young, NEVER);
+    await postponeScans(image, 'done');
+    expect(await waiting).toMatchObject(sourceBy('waiting'));
+  });
+
+  test('is that of the image that was pushed, also when its tag has another one by now', async () => {
+    const [first, second] = [
+      await pushLayers(api(), 'scm/moved', '1-SNAPSHOT', [layerBy('first image')]),
+      await pushLayers(api(), 'scm/moved', '1-SNAPSHOT', [layerBy('second image')]),
+    ];
+    const expected = [first, second].map((image) =>
+      sources().of(eventOf('scm/moved', '1-SNAPSHOT', image), NEVER),
+    );
+    expect(await Promise.all(expected)).toMatchObject([
+      sourceBy('first image'),
+      sourceBy('second image'),
+    ]);
+  });
+
+  test('is the header of its push', async () => {
+    const image = await pushLayers(api(), 'scm/headed', 'x', [layerBy('file')]);
+    const header = encodeURIComponent(JSON.stringify({ ...SCM_SOURCE, author: 'header' }));
+    await expectStatus(putWithHeader(api(), 'scm/headed', '1', image, header), 201);
+    const event = eventOf('scm/headed', '1', image);
+    expect(await sources().of(event, NEVER)).toMatchObject(sourceBy('header', 'header'));
+  });
+});

@@ -46,6 +46,16 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       sweepIntervalMs: 3_600_000,
       compactIntervalMs: 60_000,
     },
+    events: {
+      outbox: {
+        deliveryTimeoutMs: 30_000,
+        concurrency: 8,
+        parkAfterMs: 86_400_000,
+        keepParkedMs: 604_800_000,
+      },
+      sns: undefined,
+      audit: undefined,
+    },
     workers: {
       threads: Math.max(2, availableParallelism()),
       bufferMemoryBytes: 64 * 1024 ** 2,
@@ -236,7 +246,7 @@ describe('an unprotected registry', () => {
 });
 
 describe('variables of the original', () => {
-  test.each(['PGSSLMODE', 'API_SNS_TOPIC_ARN', 'JAVA_OPTS', 'HTTP_API_DEFINITION_SUFFIX'])(
+  test.each(['PGSSLMODE', 'API_CLAIR_URL', 'JAVA_OPTS', 'HTTP_API_DEFINITION_SUFFIX'])(
     '%s does nothing, and that is said',
     (name) => {
       expect(readConfig({ [name]: 'x' }).notices).toEqual([
@@ -270,7 +280,7 @@ describe('no secret is in a message', () => {
   });
 
   test('notices', () => {
-    const { notices } = readConfig({ OAUTH2_ACCESS_TOKEN_URL: SECRET, HTTPLOGGER_API_URL: SECRET });
+    const { notices } = readConfig({ API_CALLBACK_URL: SECRET, API_CLAIR_URL: SECRET });
     expect(notices).toHaveLength(2);
     expect(notices.join('\n')).not.toContain(SECRET);
   });

@@ -8,13 +8,15 @@ import {
   type ScmOrigin,
   type ScmReport,
 } from '../../oci/scm-source.ts';
-import type { ScmScan, ScmSourceRecords } from '../metadata-store.ts';
+import type { ScmScan, ScmSourceRecords, TimelyScmSource } from '../metadata-store.ts';
 import type { Database, Statement } from './database.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
 import { addSource } from './scm-push.ts';
 
 /** Indexes in indexes are followed so far. */
 const MAX_DEPTH = 4;
+/** Longer than the transaction that stores a source takes. */
+const COMMIT_MS = 1000;
 
 /**
  * What a report on each of `roots` is made of: a row that says that it is there, and one for each finding and each
@@ -68,6 +70,17 @@ const OF_MANIFEST = reportOn(
   `select m.repository_id, m.digest as root, m.digest from repositories r join manifests m on m.repository_id = r.id
    where r.name = $1 and m.digest = $2`,
 );
+const OF_PUSH = reportOn(
+  'push',
+  `select m.repository_id, $2::text as root, m.digest
+   from repositories r join manifests m on m.repository_id = r.id
+   where r.name = $1 and m.digest = $3`,
+);
+/** Asked before the report: a source whose transaction began in time is committed by then. */
+const IS_OVER = {
+  name: 'scm-time-is-over',
+  text: `select now() > $1::timestamptz + interval '${COMMIT_MS} ms' as "isOver"`,
+};
 const CLAIM = {
   name: 'scm-scan-claim',
   text: `with claimed as
@@ -133,6 +146,19 @@ export class PgScmSourceRecords implements ScmSourceRecords {
 
   async ofManifest(repository: RepositoryName, digest: Digest): Promise<ScmReport | undefined> {
     return (await this.#report(OF_MANIFEST, [repository, digest])).get(digest);
+  }
+
+  async foundInTime(
+    repository: RepositoryName,
+    tag: Tag,
+    digest: Digest,
+    until: Date,
+  ): Promise<TimelyScmSource> {
+    const [clock] = await this.#database.query<{ isOver: boolean }>(IS_OVER, [until]);
+    const rows = await this.#database.query<ReportRow>(OF_PUSH, [repository, tag, digest]);
+    const timely = rows.filter(({ created }) => !created || created <= until);
+    const { source, pending } = reportFrom(timely);
+    return { isDecided: pending === 0 || clock?.isOver === true, source };
   }
 
   async claimScan(

@@ -1,0 +1,32 @@
+import { type AuditConfig, type SnsConfig, toAuditConfig, toSnsConfig } from './config-sinks.ts';
+import type { Values } from './settings.ts';
+
+/** Where events go, and how. */
+export interface EventsConfig {
+  readonly outbox: OutboxConfig;
+  /** Undefined: nothing is published. */
+  readonly sns: SnsConfig | undefined;
+  /** Undefined: there is no audit service. */
+  readonly audit: AuditConfig | undefined;
+}
+
+export interface OutboxConfig {
+  readonly deliveryTimeoutMs: number;
+  /** Repositories at the same time, of each sink. */
+  readonly concurrency: number;
+  readonly parkAfterMs: number;
+  readonly keepParkedMs: number;
+}
+
+export function toEventsConfig(values: Values): EventsConfig {
+  return {
+    outbox: {
+      deliveryTimeoutMs: values.OUTBOX_DELIVERY_TIMEOUT * 1000,
+      concurrency: values.OUTBOX_CONCURRENCY,
+      parkAfterMs: values.OUTBOX_PARK_AFTER * 1000,
+      keepParkedMs: values.OUTBOX_KEEP_PARKED_HOURS * 3_600_000,
+    },
+    sns: toSnsConfig(values),
+    audit: toAuditConfig(values),
+  };
+}
