@@ -6,6 +6,7 @@ import {
   isSecured,
   toAccessConfig,
 } from './config-access.ts';
+import { type EventsConfig, toEventsConfig } from './config-events.ts';
 import { NOT_HONOURED } from './config-original.ts';
 import {
   type Runtime,
@@ -51,6 +52,7 @@ export interface Config {
     readonly sweepIntervalMs: number;
     readonly compactIntervalMs: number;
   };
+  readonly events: EventsConfig;
   readonly workers: {
     readonly threads: number;
     readonly bufferMemoryBytes: number;
@@ -180,6 +182,7 @@ function toConfig(values: Values, notices: string[]): Config {
       sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
       compactIntervalMs: values.COMPACT_INTERVAL * 1000,
     },
+    events: toEventsConfig(values),
     workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,

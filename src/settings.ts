@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { boolean, integer, orUnset, type Setting, setting, text } from './setting.ts';
 import { ACCESS_SECRET_SETTINGS, ACCESS_SETTINGS } from './settings-access.ts';
+import { EVENT_SECRET_SETTINGS, EVENT_SETTINGS } from './settings-events.ts';
 import { S3_SECRET_SETTINGS, S3_SETTINGS } from './settings-s3.ts';
 
 const MIB = 1024 * 1024;
@@ -171,6 +172,7 @@ export const SETTINGS = {
     '60',
     'Seconds between two runs that make one object of each layer that was pushed in several; S3 only.',
   ),
+  ...EVENT_SETTINGS,
   WORKER_THREADS: setting(
     integer(1, 256),
     String(Math.max(2, availableParallelism())),
@@ -214,6 +216,7 @@ export const SECRET_SETTINGS = new Set([
   'DB_SUBNAME',
   'DB_PASSWORD',
   ...ACCESS_SECRET_SETTINGS,
+  ...EVENT_SECRET_SETTINGS,
   ...S3_SECRET_SETTINGS,
 ]);
 

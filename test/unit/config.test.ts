@@ -46,6 +46,14 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       sweepIntervalMs: 3_600_000,
       compactIntervalMs: 60_000,
     },
+    events: {
+      outbox: {
+        deliveryTimeoutMs: 30_000,
+        concurrency: 8,
+        parkAfterMs: 86_400_000,
+        keepParkedMs: 604_800_000,
+      },
+    },
     workers: {
       threads: Math.max(2, availableParallelism()),
       bufferMemoryBytes: 64 * 1024 ** 2,
