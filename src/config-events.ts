@@ -1,8 +1,20 @@
+import { resolve } from 'node:path';
 import type { Values } from './settings.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where events go, and how. */
 export interface EventsConfig {
   readonly outbox: OutboxConfig;
+  readonly webhooks: WebhooksConfig | undefined;
+}
+
+export interface WebhooksConfig {
+  readonly file: string;
+  /** Those that the file may name: they begin with WEBHOOK_. */
+  readonly variables: Environment;
+  /** The registry's origin, where it is known. */
+  readonly externalUrl: string | undefined;
 }
 
 export interface OutboxConfig {
@@ -13,7 +25,7 @@ export interface OutboxConfig {
   readonly keepParkedMs: number;
 }
 
-export function toEventsConfig(values: Values): EventsConfig {
+export function toEventsConfig(values: Values, environment: Environment): EventsConfig {
   return {
     outbox: {
       deliveryTimeoutMs: values.OUTBOX_DELIVERY_TIMEOUT * 1000,
@@ -21,5 +33,17 @@ export function toEventsConfig(values: Values): EventsConfig {
       parkAfterMs: values.OUTBOX_PARK_AFTER * 1000,
       keepParkedMs: values.OUTBOX_KEEP_PARKED_HOURS * 3_600_000,
     },
+    webhooks: webhooksOf(values, environment),
+  };
+}
+
+function webhooksOf(values: Values, environment: Environment): WebhooksConfig | undefined {
+  const { WEBHOOKS_FILE: file, HTTP_EXTERNAL_URL: url } = values;
+  if (file === undefined) return undefined;
+  const variables = Object.entries(environment).filter(([name]) => name.startsWith('WEBHOOK_'));
+  return {
+    file: resolve(file),
+    variables: Object.fromEntries(variables),
+    externalUrl: url && new URL(url).origin,
   };
 }

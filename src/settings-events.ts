@@ -1,4 +1,4 @@
-import { integer, setting } from './setting.ts';
+import { integer, orUnset, setting, text } from './setting.ts';
 
 /** Where events go, and how. */
 export const EVENT_SETTINGS = {
@@ -21,6 +21,11 @@ export const EVENT_SETTINGS = {
     integer(0, 8760),
     '168',
     'Hours that parked events are kept, and shown by GET /events/deliveries.',
+  ),
+  WEBHOOKS_FILE: setting(
+    text.transform(orUnset),
+    undefined,
+    'JSON file of webhooks, to which events are sent; docs/webhooks.md describes it. Read at the start.',
   ),
 } as const;
 
