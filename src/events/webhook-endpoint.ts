@@ -78,9 +78,9 @@ export class WebhookEndpoint {
       request.on('error', (error) => {
         clearTimeout(timer);
         const code = codeOf(error);
-        if (request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(code) && !signal.aborted) {
-          resolve('stale');
-        } else resolve(new DeliveryError(`no answer (${code})`));
+        if (signal.aborted) resolve(new DeliveryError('it was given up'));
+        else if (request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(code)) resolve('stale');
+        else resolve(new DeliveryError(`no answer (${code})`));
       });
       request.on('close', () => {
         clearTimeout(timer);
