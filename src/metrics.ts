@@ -32,6 +32,14 @@ export interface PoolUsage {
   readonly waiting: number;
 }
 
+/** What waits for a sink. */
+export interface SinkUsage {
+  readonly sink: string;
+  readonly pending: number;
+  readonly oldestSeconds: number;
+  readonly parked: number;
+}
+
 /** What the registry counts, in Prometheus' terms. One instance per server; it never leaves the process. */
 export interface Metrics {
   readonly uploadedBytes: Counter;
@@ -52,6 +60,11 @@ export interface Metrics {
   teamLookup(source: string, outcome: string): void;
   /** @param setting the variable that names the dependency */
   dependencyRequest(setting: string, outcome: string, seconds: number): void;
+  /** @param result `delivered`, `failed`, or `cut` by the end of the process */
+  outboxDelivery(sink: string, result: string, seconds: number): void;
+  /** From what happened to its delivery. */
+  outboxDelay(sink: string, seconds: number): void;
+  watchOutbox(read: () => readonly SinkUsage[]): void;
   watchIngest(read: () => IngestUsage): void;
   watchDatabasePool(read: () => PoolUsage): void;
   /** Prometheus' text format. */
@@ -61,6 +74,7 @@ export interface Metrics {
 /** A request may be a HEAD that memory answers, or a layer of 100 GiB. */
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
 const QUERY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
+const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600, 86_400];
 const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 45];
 
 /** Methods are what clients write. */
@@ -101,6 +115,7 @@ export function createMetrics(version = 'unknown'): Metrics {
     ...databaseMetrics(make),
     ...ingestMetrics(make),
     ...accessMetrics(make),
+    ...outboxMetrics(make),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
@@ -127,6 +142,16 @@ class Maker {
   gaugeOf(name: string, help: string, read: () => number): void {
     const registers = this.#registers;
     const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
+  }
+
+  gaugeBySink(name: string, help: string, read: () => (readonly [string, number])[]): void {
+    const gauge: Gauge = new Gauge({
+      ...{ name, help, labelNames: ['sink'], registers: this.#registers },
+      collect: () => {
+        gauge.reset();
+        for (const [sink, value] of read()) gauge.set({ sink }, value);
+      },
+    });
   }
 
   /** Of something that counts by itself, from 0. */
@@ -266,6 +291,35 @@ function accessMetrics(make: Maker) {
     teamLookup: (source: string, outcome: string) => lookups.inc({ source, outcome }),
     dependencyRequest(dependency: string, outcome: string, seconds: number) {
       duration.observe({ dependency, outcome }, seconds);
+    },
+  };
+}
+
+function outboxMetrics(make: Maker) {
+  const duration = make.histogram(
+    'pierone_outbox_delivery_duration_seconds',
+    'Attempts to deliver an event to a sink, by how they ended',
+    ['sink', 'result'],
+    CALL_SECONDS,
+  );
+  const delay = make.histogram(
+    'pierone_outbox_delay_seconds',
+    'From an event to its delivery',
+    ['sink'],
+    DELAY_SECONDS,
+  );
+  return {
+    outboxDelivery: (sink: string, result: string, time: number) =>
+      duration.observe({ sink, result }, time),
+    outboxDelay: (sink: string, time: number) => delay.observe({ sink }, time),
+    watchOutbox(read: () => readonly SinkUsage[]) {
+      const gauge = (name: string, help: string, value: (usage: SinkUsage) => number) =>
+        make.gaugeBySink(`pierone_outbox_${name}`, help, () =>
+          read().map((usage) => [usage.sink, value(usage)]),
+        );
+      gauge('pending', 'Events that wait for their delivery', (u) => u.pending);
+      gauge('oldest_seconds', 'Age of the first of them', (u) => u.oldestSeconds);
+      gauge('parked', 'Events that are not tried any more', (u) => u.parked);
     },
   };
 }

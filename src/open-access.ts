@@ -6,6 +6,7 @@ import { readIssuer, readIssuersFile } from './auth/issuers-file.ts';
 import { KioSource } from './auth/kio.ts';
 import { LoginLimiter } from './auth/login-limiter.ts';
 import { openIdVerifiers } from './auth/openid.ts';
+import { RefusedLogins } from './auth/refused-logins.ts';
 import { RegistryTokens } from './auth/registry-token.ts';
 import { SharedTokenKeys } from './auth/shared-token-keys.ts';
 import { TeamServiceSource } from './auth/team-service.ts';
@@ -62,6 +63,7 @@ export async function openAccess(
     registryTokens: tokens,
     limiter: new LoginLimiter(),
     refusals: metadata.refusals,
+    refusedLogins: new RefusedLogins({ records: metadata.refusals, log }),
     metrics,
   });
   return {

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Jobs, startJobs } from './background-jobs.ts';
 import type { Config } from './config.ts';
+import { SinkRouting } from './events/routing.ts';
+import type { Sink } from './events/sink.ts';
 import type { Handler, Transport } from './http/exchange.ts';
 import { Gate } from './http/gate.ts';
 import { listenManagement, type Management } from './http/management.ts';
@@ -20,6 +22,7 @@ import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { type AccessContext, openAccess } from './open-access.ts';
+import { openOutbox } from './open-outbox.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Catalog } from './registry/catalog.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -54,9 +57,11 @@ export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
-/** What may be replaced, for measurements. */
+/** What may be replaced, for measurements and tests. */
 export interface ServerOverrides {
   readonly openIngest?: (options: IngestOptions) => Ingest;
+  /** Instead of those of the configuration. */
+  readonly sinks?: readonly Sink[];
 }
 
 /** Ends what was started, in reverse order, also when a later start fails. */
@@ -108,8 +113,9 @@ async function start(
   closers.add(() => tlsWatch?.stop());
   const metrics = createMetrics(await ownVersion());
   closers.add(observeStore((...request) => metrics.storeRequest(...request)));
+  const routing = new SinkRouting();
   const database = await openDatabase(config, log, closers);
-  const metadata = await openMetadata(config, database.url, { log, metrics }, closers);
+  const metadata = await openMetadata(config, database.url, { log, metrics, routing }, closers);
   const location: StoreLocation = config.storage;
   const store = await openStore(location);
   await store.check();
@@ -122,6 +128,9 @@ async function start(
   const { health } = watch;
   const jobs = startJobs(config, { metadata, store, ingest, registryId, log });
   closers.add(() => jobs.stop());
+  const context = { metadata, routing, health, metrics, log };
+  const outbox = await openOutbox(config.events, context, overrides.sinks);
+  closers.add(() => outbox.stop());
 
   const management = await listenManagement(config.management, { metrics, health });
   closers.add(() => management.close());
@@ -140,6 +149,7 @@ async function start(
     tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     ...lookups(metadata, store, log, jobs),
+    deliveries: outbox.deliveries,
     metrics,
     log,
     accessLog: config.logsAccess ? createAccessLog(log) : undefined,
@@ -214,10 +224,16 @@ async function openDatabase(config: Config, log: Log, closers: Closers) {
   };
 }
 
+interface MetadataContext {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly routing: SinkRouting;
+}
+
 async function openMetadata(
   config: Config,
   url: string,
-  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  { log, metrics, routing }: MetadataContext,
   closers: Closers,
 ) {
   const applied = await migrate(url);
@@ -228,6 +244,7 @@ async function openMetadata(
     isMutableTag: matchesAny(config.registry.mutableTags),
     onConnectionLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
     metrics,
+    routing,
   });
   closers.add(() => metadata.close());
   return metadata;

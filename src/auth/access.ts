@@ -16,6 +16,7 @@ import {
   WRITE_ALL_TRUSTED,
 } from './policy.ts';
 import { RefusalLimiter } from './refusal-limiter.ts';
+import type { RefusedLogins } from './refused-logins.ts';
 import type { RegistryTokens } from './registry-token.ts';
 import type { RegistryTokenContent } from './token-claims.ts';
 
@@ -38,7 +39,9 @@ export interface AccessParts {
   };
   readonly registryTokens: RegistryTokens;
   readonly limiter: LoginLimiter;
-  readonly refusals: RefusalRecords;
+  readonly refusals: Pick<RefusalRecords, 'add'>;
+  /** Told of credentials that aren't valid. */
+  readonly refusedLogins?: Pick<RefusedLogins, 'tell'> | undefined;
   readonly metrics?: Pick<Metrics, 'tokenCheck'> | undefined;
 }
 
@@ -167,8 +170,12 @@ export class Access {
     const { limiter } = this.#parts;
     const waitMs = limiter.retryAfterMs(source, secret);
     if (waitMs !== undefined) throw tooMany('failed logins: log in with a valid token', waitMs);
-    const identity = await this.#counted('provider', verify(secret)).catch((error: unknown) => {
-      if (error instanceof InvalidCredential) limiter.failed(source, secret);
+    const verified = this.#counted('provider', verify(secret));
+    const identity = await verified.catch(async (error: unknown) => {
+      // A client that goes on with the same credential is told of once in a while.
+      if (error instanceof InvalidCredential && limiter.failed(source, secret)) {
+        await this.#parts.refusedLogins?.tell(source, error.message);
+      }
       return rethrow(error);
     });
     limiter.succeeded(source, secret);

@@ -69,11 +69,12 @@ export class LoginLimiter {
     return this.#left(this.#sources, network, maxBadCredentials);
   }
 
-  /** The credential was checked, and stands for nobody. */
-  failed(source: string, credential: string): void {
+  /** The credential was checked, and stands for nobody. @returns whether that is its first time in the window */
+  failed(source: string, credential: string): boolean {
     const network = networkOf(source);
     const isNew = this.#count(this.#credentials, keyOf(network, credential)) === 1;
     if (isNew) this.#count(this.#sources, network);
+    return isNew;
   }
 
   succeeded(source: string, credential: string): void {

@@ -1,5 +1,6 @@
 import type { Access, Caller } from '../auth/access.ts';
 import type { RegistryTokens } from '../auth/registry-token.ts';
+import type { Deliveries } from '../events/deliveries.ts';
 import type { AccessLog, Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Blobs } from '../registry/blobs.ts';
@@ -22,6 +23,8 @@ export interface RegistryParts {
   readonly tokens: RegistryTokens;
   readonly catalog: Catalog;
   readonly tagReports: TagReports;
+  /** Of events to sinks. */
+  readonly deliveries: Deliveries;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Gets a line for each request. Undefined: nobody wants them. */

@@ -49,10 +49,15 @@ export class Health {
   }
 
   /** A dependency that isn't asked by checks was asked something. */
-  saw(name: string, isAnswered: boolean): void {
+  saw(name: string, isAnswered: boolean, reason?: string): void {
     const status = isAnswered ? 'ok' : 'down';
-    if (this.#seen.get(name)?.status === status) return;
-    this.#seen.set(name, { status, since: new Date(this.#now()).toISOString() });
+    const before = this.#seen.get(name);
+    const since = before?.status === status ? before.since : undefined;
+    this.#seen.set(name, {
+      status,
+      since: since ?? new Date(this.#now()).toISOString(),
+      ...(reason !== undefined && { reason }),
+    });
   }
 
   /** A dependency that isn't asked by checks, and wasn't asked anything yet. */

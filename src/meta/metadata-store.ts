@@ -7,6 +7,7 @@ import type { Tag } from '../oci/reference.ts';
 import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { ScmFinding, ScmReport, ScmSource } from '../oci/scm-source.ts';
+import type { OutboxRecords } from './outbox-records.ts';
 
 /** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
 export class MetadataUnavailable extends Error {
@@ -328,6 +329,14 @@ export interface DeniedPush {
 /** The part of the audit trail that access control writes. Repeated refusals are counted in one row. */
 export interface RefusalRecords {
   add(push: DeniedPush): Promise<void>;
+  /** Tells sinks of a credential that isn't valid; it isn't part of the audit trail. */
+  addLogin(login: RefusedLogin): Promise<void>;
+}
+
+/** A credential that was presented, and isn't valid. */
+export interface RefusedLogin {
+  readonly principal: Principal;
+  readonly reason: string;
 }
 
 /** A secret that signs registry tokens. */
@@ -359,6 +368,8 @@ export interface Locks {
 }
 
 export interface HeldLock {
+  /** False once it was released, or its connection was lost. */
+  readonly isHeld: boolean;
   /** Harmless when called twice. Never throws: a lock that can't be given back ends with its connection. */
   release(): Promise<void>;
 }
@@ -378,6 +389,7 @@ export interface MetadataStore {
   readonly refusals: RefusalRecords;
   readonly tokenKeys: TokenKeyRecords;
   readonly scmSources: ScmSourceRecords;
+  readonly outbox: OutboxRecords;
   readonly locks: Locks;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;

@@ -16,7 +16,7 @@ class FakeLocks implements Locks {
       isReleased = true;
       return Promise.resolve();
     };
-    return Promise.resolve({ release });
+    return Promise.resolve({ release, isHeld: true });
   }
 
   heldBut(name: string): Promise<Set<string>> {

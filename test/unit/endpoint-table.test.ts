@@ -59,6 +59,7 @@ test('what the original asks a token for although all may read, asks for one her
     'findImage',
     'getStatistics',
     'getTeamStatistics',
+    'listDeliveries',
     'listEvents',
     'listTagEvents',
     'listTeamStatistics',

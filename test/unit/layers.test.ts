@@ -7,6 +7,7 @@ import { findCycles, type Import, importsOf, readSources } from '../support/sour
 
 const INTERFACES = [
   'meta/metadata-store.ts',
+  'meta/outbox-records.ts',
   'storage/blob-store.ts',
   'workers/ingest.ts',
   'workers/scm-scans.ts',
@@ -19,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'server.ts':  'everything',
   'background-jobs.ts': ['config.ts', 'registry/', 'storage/blob-store.ts', 'workers/ingest.ts', 'workers/scm-scan-pool.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  'open-outbox.ts': ['events/', 'config-events.ts', 'http/health.ts', 'meta/metadata-store.ts', 'open-sinks.ts', ...FOR_ALL],
   'open-sinks.ts': ['events/', 'config-events.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
@@ -36,10 +38,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'trace-context.ts': [],
   'metrics.ts': [],
   'oci/':       [],
-  'http/':      ['registry/', 'auth/', 'oci/', ...FOR_ALL],
+  'http/':      ['registry/', 'auth/', 'events/deliveries.ts', 'oci/', ...FOR_ALL],
   'registry/':  ['oci/', 'storage/keys.ts', ...INTERFACES, ...FOR_ALL],
   'auth/':      ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
-  'events/':    ['oci/', 'meta/metadata-store.ts', ...FOR_ALL],
+  'events/':    ['oci/', 'meta/metadata-store.ts', 'meta/outbox-records.ts', ...FOR_ALL],
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],

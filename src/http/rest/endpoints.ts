@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint.ts';
+import { listDeliveries } from './endpoints/deliveries.ts';
 import { documentEndpoints } from './endpoints/documents.ts';
 import { listEvents, listTagEvents } from './endpoints/events.ts';
 import { findImage } from './endpoints/images.ts';
@@ -22,6 +23,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   findImage,
   search,
   listEvents,
+  listDeliveries,
   getStatistics,
   listTeamStatistics,
   getTeamStatistics,

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { deliveriesSchema, failedDeliverySchema, sinkSchema } from './endpoints/deliveries.ts';
 import { tagEventSchema } from './endpoints/events.ts';
 import { tagInformationSchema } from './endpoints/images.ts';
 import { foundArtifactSchema } from './endpoints/search.ts';
@@ -18,6 +19,9 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ScmSourceInformation: scmSourceSchema,
   TagInformation: tagInformationSchema,
   TagEvent: tagEventSchema,
+  Deliveries: deliveriesSchema,
+  Sink: sinkSchema,
+  FailedDelivery: failedDeliverySchema,
   FoundArtifact: foundArtifactSchema,
   OverallStatistics: overallStatisticsSchema,
   TeamStatistic: teamStatisticSchema,

@@ -43,12 +43,28 @@ export async function answerList<Row, Key, Item>(
   query: PageQuery,
   list: List<Row, Key, Item>,
 ): Promise<Reply<Item[]>> {
-  const { limit, after } = query;
-  if (limit === undefined && after === undefined) {
+  if (query.limit === undefined && query.after === undefined) {
     const rows = await list.read({ after: undefined, limit: undefined });
     return { stream: arrayOf(shown(rows, list.show)) };
   }
-  const count = limit ?? MAX_PAGE;
+  const { items, headers } = await readPage(context, query, list);
+  return { body: items, headers };
+}
+
+export interface ListPage<Item> {
+  readonly items: Item[];
+  /** With the Link to the next page, if there is one. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A page, also where the query doesn't ask for one. */
+export async function readPage<Row, Key, Item>(
+  context: Context,
+  { limit, after }: PageQuery,
+  list: List<Row, Key, Item>,
+  defaultLimit = MAX_PAGE,
+): Promise<ListPage<Item>> {
+  const count = limit ?? defaultLimit;
   const key = after === undefined ? undefined : parseKey(after, list.key);
   const rows: Row[] = [];
   for await (const batch of await list.read({ after: key, limit: count + 1 })) rows.push(...batch);
@@ -56,8 +72,8 @@ export async function answerList<Row, Key, Item>(
   const last = page.at(-1);
   const leadsOn = last !== undefined && (rows.length > count || list.isGrowing === true);
   return {
-    body: page.map(list.show),
-    ...(leadsOn ? { headers: { Link: nextPage(context, count, list.keyOf(last)) } } : {}),
+    items: page.map(list.show),
+    headers: leadsOn ? { Link: nextPage(context, count, list.keyOf(last)) } : {},
   };
 }
 

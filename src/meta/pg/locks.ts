@@ -87,7 +87,11 @@ export class AdvisoryLocks implements Locks {
 
   #heldLock(client: Client, name: string): HeldLock {
     let isReleased = false;
+    const isConnected = () => this.#connected === client;
     return {
+      get isHeld() {
+        return !isReleased && isConnected();
+      },
       release: async () => {
         if (isReleased) return;
         isReleased = true;

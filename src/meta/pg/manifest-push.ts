@@ -3,7 +3,9 @@ import { parseManifest } from '../../oci/manifest.ts';
 import { LATEST, type Tag } from '../../oci/reference.ts';
 import { decideTag, type Mutability, type TagDecision, type TagState } from '../../oci/tag-rule.ts';
 import type { ManifestPush, ManifestPushResult } from '../metadata-store.ts';
+import type { EventRouting } from '../outbox-records.ts';
 import type { Database, Queryable } from './database.ts';
+import { outboxParameters, REPEATED_AFTER, withOutbox } from './outbox-statements.ts';
 import { lockRepository } from './repositories.ts';
 import { principalColumns, toDigest } from './rows.ts';
 import { addAnnotatedSource, setTagSources } from './scm-push.ts';
@@ -64,16 +66,26 @@ const REPLACE_TAG = {
 };
 const ADD_EVENT = {
   name: 'tag-event-add',
-  text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+  text: withOutbox(
+    `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
+    10,
+  ),
 };
 const ADD_REFUSAL = {
   name: 'tag-event-refused',
-  text: `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest, reason)
-         values ($1, $2, $3, $4, $5, $6, 'refused', $7, $8, $9)
-         on conflict (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused' do update
-         set repetitions = least(tag_events.repetitions, 2147483646) + 1, last_happened = clock_timestamp(),
-             reason = excluded.reason, previous_digest = excluded.previous_digest`,
+  text: withOutbox(
+    `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest, reason)
+     values ($1, $2, $3, $4, $5, $6, 'refused', $7, $8, $9)
+     on conflict (repository, tag, digest, uid, coalesce(issuer, '')) where kind = 'refused' do update
+     set repetitions = least(tag_events.repetitions, 2147483646) + 1, last_happened = clock_timestamp(),
+         reason = excluded.reason, previous_digest = excluded.previous_digest
+     returning *`,
+    10,
+    `not exists (select from tag_events b
+                 where b.kind = 'refused' and b.repository = $5 and b.tag = $6 and b.digest = $7 and b.uid = $1
+                   and coalesce(b.issuer, '') = coalesce($3::text, '') and ${REPEATED_AFTER})`,
+  ),
 };
 
 interface TagRow {
@@ -82,6 +94,17 @@ interface TagRow {
   /** Of append-only tags alone. */
   bytes: Buffer | null;
   media_type: string;
+}
+
+export interface PushRules {
+  /** Which names make a new tag mutable. */
+  readonly isMutableTag: (tag: Tag) => boolean;
+  readonly routing: EventRouting;
+}
+
+interface RoutedPush {
+  readonly push: ManifestPush;
+  readonly routing: EventRouting;
 }
 
 interface Decided {
@@ -107,7 +130,7 @@ type Attempt =
 export async function pushManifest(
   database: Database,
   push: ManifestPush,
-  isMutableTag: (tag: Tag) => boolean,
+  { isMutableTag, routing }: PushRules,
 ): Promise<ManifestPushResult> {
   const attempt = await database.transaction<Attempt>(async (query, rollback) => {
     const { id, lastTagged } = await lockRepository(query, push.repository, push.tags.length);
@@ -117,12 +140,12 @@ export async function pushManifest(
     const refused = refusedOf(decided);
     if (refused.length > 0) return rollback({ kind: 'refused', refused });
     await addManifest(query, id, push);
-    await setTags(query, id, push, decided, lastTagged);
+    await setTags(query, id, { push, routing }, decided, lastTagged);
     await setTagSources(query, id, push);
     return { kind: 'stored' };
   });
   if (attempt.kind !== 'refused') return attempt;
-  await recordRefusals(database, push, attempt.refused);
+  await recordRefusals(database, { push, routing }, attempt.refused);
   return { kind: 'refused', refusals: attempt.refused };
 }
 
@@ -194,33 +217,35 @@ async function addBlobs(
 async function setTags(
   query: Queryable,
   id: string,
-  push: ManifestPush,
+  routed: RoutedPush,
   decided: readonly Decided[],
   lastTagged: Date,
 ): Promise<void> {
+  const { digest, principal } = routed.push;
   for (const [index, { tag, current, decision }] of decided.entries()) {
     const created = new Date(lastTagged.getTime() - (decided.length - 1 - index));
-    const { digest, principal } = push;
     if (decision.kind === 'create') {
       await query.query(ADD_TAG, [id, tag, digest, decision.mutability, created, principal.uid]);
-      await addEvent(query, push, tag, 'created', undefined);
+      await addEvent(query, routed, tag, 'created', undefined);
     } else if (decision.kind === 'replace') {
       await query.query(REPLACE_TAG, [id, tag, digest, created, principal.uid]);
-      await addEvent(query, push, tag, 'replaced', current?.digest);
+      await addEvent(query, routed, tag, 'replaced', current?.digest);
     }
   }
 }
 
 async function addEvent(
   query: Queryable,
-  push: ManifestPush,
+  { push, routing }: RoutedPush,
   tag: Tag,
   kind: 'created' | 'replaced',
   previous: Digest | undefined,
 ): Promise<void> {
-  const { repository, digest, principal } = push;
+  const { repository, digest, principal, manifest, bytes } = push;
   const what = [repository, tag, kind, digest, previous ?? null];
-  await query.query(ADD_EVENT, [...principalColumns(principal), ...what]);
+  const sinks = routing.sinksFor({ kind, repository });
+  const outbox = outboxParameters(sinks, manifest.mediaType, bytes.byteLength);
+  await query.query(ADD_EVENT, [...principalColumns(principal), ...what, ...outbox]);
 }
 
 function refusedOf(decided: readonly Decided[]): Refused[] {
@@ -231,12 +256,18 @@ function refusedOf(decided: readonly Decided[]): Refused[] {
   );
 }
 
-async function recordRefusals(database: Database, push: ManifestPush, refused: readonly Refused[]) {
+async function recordRefusals(
+  database: Database,
+  { push, routing }: RoutedPush,
+  refused: readonly Refused[],
+) {
   const { repository, digest, principal } = push;
+  const sinks = routing.sinksFor({ kind: 'refused', repository });
   await database.transaction(async (query) => {
     for (const { tag, message, previous } of refused) {
       const what = [repository, tag, digest, previous ?? null, message];
-      await query.query(ADD_REFUSAL, [...principalColumns(principal), ...what]);
+      const values = [...principalColumns(principal), ...what, ...outboxParameters(sinks)];
+      await query.query(ADD_REFUSAL, values);
     }
   });
 }

@@ -11,8 +11,9 @@ import type {
   ManifestRecords,
   TagRecord,
 } from '../metadata-store.ts';
+import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
 import type { Database } from './database.ts';
-import { pushManifest } from './manifest-push.ts';
+import { type PushRules, pushManifest } from './manifest-push.ts';
 import { repositoryExists } from './repositories.ts';
 import { toDigest, toMediaType } from './rows.ts';
 
@@ -89,15 +90,21 @@ interface ReferrerRow {
 
 export class PgManifestRecords implements ManifestRecords {
   readonly #database: Database;
-  readonly #isMutableTag: (tag: Tag) => boolean;
+  readonly #rules: PushRules;
 
-  constructor(database: Database, isMutableTag: (tag: Tag) => boolean) {
+  constructor(
+    database: Database,
+    isMutableTag: (tag: Tag) => boolean,
+    routing: EventRouting = NO_SINKS,
+  ) {
     this.#database = database;
-    this.#isMutableTag = isMutableTag;
+    this.#rules = { isMutableTag, routing };
   }
 
-  push(push: ManifestPush): Promise<ManifestPushResult> {
-    return pushManifest(this.#database, push, this.#isMutableTag);
+  async push(push: ManifestPush): Promise<ManifestPushResult> {
+    const result = await pushManifest(this.#database, push, this.#rules);
+    if (result.kind !== 'missing') this.#rules.routing.committed(push.repository);
+    return result;
   }
 
   async find(repository: RepositoryName, digest: Digest): Promise<ManifestRecord | undefined> {

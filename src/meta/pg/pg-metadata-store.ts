@@ -1,4 +1,5 @@
 import type { MetadataStore } from '../metadata-store.ts';
+import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
 import { PgBlobRecords } from './blob-records.ts';
 import { PgCatalogRecords } from './catalog-records.ts';
 import { Database, type DatabaseMetrics } from './database.ts';
@@ -7,6 +8,7 @@ import { PgEventRecords } from './event-records.ts';
 import { Lists } from './lists.ts';
 import { AdvisoryLocks } from './locks.ts';
 import { PgManifestRecords } from './manifest-records.ts';
+import { PgOutboxRecords } from './outbox-records.ts';
 import { PgRefusalRecords } from './refusal-records.ts';
 import { PgScmSourceRecords } from './scm-source-records.ts';
 import { PgStatisticsRecords } from './statistics-records.ts';
@@ -26,6 +28,8 @@ export interface PgMetadataOptions {
   readonly maxConnections: number;
   /** Which names make a new tag mutable. */
   readonly isMutableTag: (tag: string) => boolean;
+  /** Which sinks are told of what; without it, none. */
+  readonly routing?: EventRouting | undefined;
   /** Told of connections that were lost. */
   readonly onConnectionLost: (error: Error) => void;
   readonly metrics?: DatabaseMetrics | undefined;
@@ -34,19 +38,21 @@ export interface PgMetadataOptions {
 /** The metadata in PostgreSQL. The schema must be there: see migrate(). */
 export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
   const database = new Database({ ...options, onIdleError: options.onConnectionLost });
+  const { isMutableTag, routing = NO_SINKS } = options;
   const lists = new Lists(database, options.url, options.onConnectionLost);
   const locks = new AdvisoryLocks(options.url, options.onConnectionLost);
   return {
     uploads: new PgUploadRecords(database),
     blobs: new PgBlobRecords(database),
-    manifests: new PgManifestRecords(database, options.isMutableTag),
+    manifests: new PgManifestRecords(database, isMutableTag, routing),
     catalog: new PgCatalogRecords(database, lists),
     statistics: new PgStatisticsRecords(database, lists),
     events: new PgEventRecords(database, lists),
     deletions: new PgDeletionRecords(database),
-    refusals: new PgRefusalRecords(database),
+    refusals: new PgRefusalRecords(database, routing),
     tokenKeys: new PgTokenKeyRecords(database),
     scmSources: new PgScmSourceRecords(database),
+    outbox: new PgOutboxRecords(database),
     locks,
     async isEmpty() {
       const rows = await database.query(HAS_OBJECTS, []);

@@ -1,0 +1,59 @@
+import type { Log } from '../log.ts';
+import type { Locks } from '../meta/metadata-store.ts';
+import { LOGINS_QUEUE, type OutboxRecords } from '../meta/outbox-records.ts';
+import type { Metrics } from '../metrics.ts';
+import type { RepositoryName } from '../oci/repository-name.ts';
+import { Deliveries } from './deliveries.ts';
+import type { Sink } from './sink.ts';
+import { type DeliverySettings, SinkDelivery } from './sink-delivery.ts';
+import { SinkWatch } from './sink-watch.ts';
+
+export interface OutboxOptions {
+  readonly sinks: readonly Sink[];
+  readonly records: OutboxRecords;
+  readonly locks: Locks;
+  readonly settings: DeliverySettings;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Told of each sink, again and again. @param reason why it is stuck */
+  readonly saw: (sink: string, isDelivering: boolean, reason?: string) => void;
+}
+
+/** Delivers events to all sinks; where there is none it does nothing. */
+export class Outbox {
+  readonly deliveries: Deliveries;
+  readonly #sinks: readonly Sink[];
+  readonly #running: readonly SinkDelivery[];
+  readonly #watch: SinkWatch;
+
+  /** @throws Error when two sinks have one name */
+  constructor({ sinks, records, locks, settings, metrics, log, saw }: OutboxOptions) {
+    const sinkNames = sinks.map(({ name }) => name);
+    const double = sinkNames.find((name, index) => sinkNames.indexOf(name) !== index);
+    if (double !== undefined) throw new Error(`two sinks have the name ${double}`);
+    this.#sinks = sinks;
+    this.deliveries = new Deliveries(sinks, records);
+    this.#running = sinks.map(
+      (sink) => new SinkDelivery({ sink, sinkNames, records, locks, log, metrics, settings }),
+    );
+    this.#watch = new SinkWatch({ deliveries: this.deliveries, metrics, log, saw });
+  }
+
+  start(): void {
+    if (this.#sinks.length === 0) return;
+    for (const delivery of this.#running) delivery.start();
+    this.#watch.start();
+  }
+
+  /** Something was written. @param repository undefined: a refused login */
+  wake(repository: RepositoryName | undefined): void {
+    for (const delivery of this.#running) delivery.wake(repository ?? LOGINS_QUEUE);
+  }
+
+  /** Deliveries under way end, up to a bound; then the sinks are closed. */
+  async stop(): Promise<void> {
+    await this.#watch.stop();
+    await Promise.all(this.#running.map((delivery) => delivery.stop()));
+    for (const sink of this.#sinks) sink.close();
+  }
+}
