@@ -24,7 +24,7 @@ const seen = new Map();
 
 /** What is done about an event. Throw, and the registry sends it again. */
 async function handle(event) {
-  process.stdout.write(`${event.type} ${event.subject} ${event.data.digest}\n`);
+  process.stdout.write(`${event.type} ${event.subject ?? ''} ${event.data.digest ?? ''}\n`);
 }
 
 function readKey(secret) {

@@ -56,48 +56,42 @@ const url = z
     'a URL without user, password and fragment; put credentials into headers',
   );
 
-const webhookSchema = z
-  .strictObject(
-    {
-      name: z.string(NAME).regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, NAME),
-      url,
-      secrets: z
-        .array(confidential, 'a list of one or two secrets')
-        .max(2, 'a list of one or two secrets')
-        .default([]),
-      format: z
-        .enum(['cloudevents', 'distribution'], 'cloudevents or distribution')
-        .default('cloudevents'),
-      teams: z
-        .array(z.string('the name of a team').refine(isTeam, 'the name of a team'), listOf('teams'))
-        .min(1, listOf('teams'))
-        .optional(),
-      kinds: z
-        .array(
-          z.enum(REGISTRY_EVENT_KINDS, `one of ${REGISTRY_EVENT_KINDS.join(', ')}`),
-          listOf('kinds'),
-        )
-        .min(1, listOf('kinds'))
-        .default(['created', 'replaced']),
-      timeoutSeconds: z
-        .int('a whole number from 1 to 60')
-        .min(1, 'a whole number from 1 to 60')
-        .max(60, 'a whole number from 1 to 60')
-        .default(15),
-      headers: z
-        .record(z.string().refine(isHeader), confidential, 'an object of headers by their names')
-        .default({}),
-      caFile: path.optional(),
-    },
-    {
-      error: ({ code }) => (code === 'invalid_type' ? 'an object that describes one' : undefined),
-    },
-  )
-  .superRefine((webhook, context) => {
-    for (const [field, problem] of contradictions(webhook)) {
-      context.addIssue({ code: 'custom', path: [field], message: problem });
-    }
-  });
+const webhookSchema = z.strictObject(
+  {
+    name: z.string(NAME).regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, NAME),
+    url,
+    secrets: z
+      .array(confidential, 'a list of one or two secrets')
+      .max(2, 'a list of one or two secrets')
+      .default([]),
+    format: z
+      .enum(['cloudevents', 'distribution'], 'cloudevents or distribution')
+      .default('cloudevents'),
+    teams: z
+      .array(z.string('the name of a team').refine(isTeam, 'the name of a team'), listOf('teams'))
+      .min(1, listOf('teams'))
+      .optional(),
+    kinds: z
+      .array(
+        z.enum(REGISTRY_EVENT_KINDS, `one of ${REGISTRY_EVENT_KINDS.join(', ')}`),
+        listOf('kinds'),
+      )
+      .min(1, listOf('kinds'))
+      .default(['created', 'replaced']),
+    timeoutSeconds: z
+      .int('a whole number from 1 to 60')
+      .min(1, 'a whole number from 1 to 60')
+      .max(60, 'a whole number from 1 to 60')
+      .default(15),
+    headers: z
+      .record(z.string().refine(isHeader), confidential, 'an object of headers by their names')
+      .default({}),
+    caFile: path.optional(),
+  },
+  {
+    error: ({ code }) => (code === 'invalid_type' ? 'an object that describes one' : undefined),
+  },
+);
 
 const fileSchema = z.strictObject(
   {
@@ -128,7 +122,7 @@ export function parseWebhooks(file: string, text: string): WebhooksFileContent {
   const results = whole.data.webhooks.map((entry) => webhookSchema.safeParse(entry));
   const problems = results.flatMap((result, n) =>
     result.success
-      ? []
+      ? contradictions(result.data, n)
       : result.error.issues.map((issue) =>
           explain({ ...issue, path: ['webhooks', n, ...issue.path] }),
         ),
@@ -138,27 +132,24 @@ export function parseWebhooks(file: string, text: string): WebhooksFileContent {
 }
 
 /** What is right by itself, and wrong together. */
-function contradictions(webhook: {
-  readonly url: URL;
-  readonly secrets: readonly unknown[];
-  readonly format: 'cloudevents' | 'distribution';
-  readonly teams?: readonly string[] | undefined;
-  readonly kinds: readonly (typeof REGISTRY_EVENT_KINDS)[number][];
-  readonly caFile?: string | undefined;
-}): [field: string, problem: string][] {
-  const { format, kinds } = webhook;
-  const problems: [string, string][] = [];
-  if (format === 'cloudevents' && webhook.secrets.length === 0) {
-    problems.push(['secrets', 'a list of one or two secrets, since calls are signed']);
+function contradictions(webhook: DescribedWebhook, n: number): string[] {
+  const { format, kinds, secrets, teams, caFile } = webhook;
+  const place = `webhooks[${n}]`;
+  const problems: string[] = [];
+  if (format === 'cloudevents' && secrets.length === 0) {
+    problems.push(`${place}.secrets must be a list of one or two secrets, since calls are signed`);
   }
   if (format === 'distribution' && kinds.some((kind) => !DISTRIBUTION_KINDS.includes(kind))) {
-    problems.push(['kinds', `a list of ${DISTRIBUTION_KINDS.join(' and ')} with this format`]);
+    const known = DISTRIBUTION_KINDS.join(' and ');
+    problems.push(`${place}.kinds must be a list of ${known} with this format`);
   }
-  if (webhook.teams !== undefined && kinds.includes('login-refused')) {
-    problems.push(['kinds', 'a list without login-refused, which is of no team, or teams unset']);
+  if (teams !== undefined && kinds.includes('login-refused')) {
+    problems.push(
+      `${place}.kinds must be a list without login-refused, which is of no team, or teams unset`,
+    );
   }
-  if (webhook.caFile !== undefined && webhook.url.protocol !== 'https:') {
-    problems.push(['caFile', 'unset with a URL that is not https']);
+  if (caFile !== undefined && webhook.url.protocol !== 'https:') {
+    problems.push(`${place}.caFile must be unset with a URL that is not https`);
   }
   return problems;
 }

@@ -116,7 +116,8 @@ describe('TLS', () => {
       readFile(path('cert.pem'), 'utf8'),
       readFile(path('other.pem'), 'utf8'),
     ]);
-    secure = await startWebhookReceiver({ certFile: path('cert.pem'), keyFile: path('key.pem') });
+    const files = { certFile: path('cert.pem'), keyFile: path('key.pem') };
+    secure = await startWebhookReceiver({ files });
   });
   afterAll(async () => {
     await Promise.all([plain?.close(), secure?.close()]);
@@ -140,7 +141,7 @@ describe('TLS', () => {
 
   test('for another name is none', async () => {
     const files = { certFile: workspace.path('cert.pem'), keyFile: workspace.path('key.pem') };
-    const other = await startWebhookReceiver(files, '127.0.0.2');
+    const other = await startWebhookReceiver({ files, host: '127.0.0.2' });
     const error = await failureOf(sinks.to(other.url, { ca }));
     await other.close();
     expect(error.message).toBe('no answer (ERR_TLS_CERT_ALTNAME_INVALID)');

@@ -42,19 +42,25 @@ export interface ReceiverFiles {
 
 const FINE: Answer = (response) => response.writeHead(204).end();
 
-/**
- * @param files of its certificate; without them it speaks HTTP
- * @param host a loopback address
- */
+export interface ReceiverOptions {
+  /** Of its certificate; without them it speaks HTTP. */
+  readonly files?: ReceiverFiles;
+  /** A loopback address. */
+  readonly host?: string;
+  /** Where one was before; without it a free one. */
+  readonly port?: number;
+  readonly answer?: Answer;
+}
+
 export async function startWebhookReceiver(
-  files?: ReceiverFiles,
-  host = '127.0.0.1',
+  options: ReceiverOptions = {},
 ): Promise<WebhookReceiver> {
+  const { files, host = '127.0.0.1', port = 0 } = options;
   const calls: ReceivedCall[] = [];
   const open = new Set<Socket>();
   let connections = 0;
   let mostConnections = 0;
-  let answer = FINE;
+  let { answer = FINE } = options;
   const server = await createFor(files);
   const receive = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readText(request);
@@ -71,7 +77,7 @@ export async function startWebhookReceiver(
     mostConnections = Math.max(mostConnections, open.size);
     socket.on('error', doNothing).on('close', () => open.delete(socket));
   });
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, 'listening');
   return {
     url: `${files ? 'https' : 'http'}://${host}:${portOf(server)}`,
