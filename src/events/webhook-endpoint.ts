@@ -80,7 +80,7 @@ export class WebhookEndpoint {
         const code = codeOf(error);
         if (signal.aborted) resolve(new DeliveryError('it was given up'));
         else if (request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(code)) resolve('stale');
-        else resolve(new DeliveryError(`no answer (${code})`));
+        else resolve(new DeliveryError(problemOf(code)));
       });
       request.on('close', () => {
         clearTimeout(timer);
@@ -113,6 +113,11 @@ function dropBody(response: IncomingMessage): void {
   });
   response.on('error', () => undefined);
   response.on('close', () => clearTimeout(timer));
+}
+
+function problemOf(code: string): string {
+  if (!/CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) return `no answer (${code})`;
+  return `its certificate is not accepted (${code}): does caFile, or NODE_EXTRA_CA_CERTS, name its authority?`;
 }
 
 function codeOf(error: Error): string {
