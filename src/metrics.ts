@@ -146,7 +146,10 @@ class Maker {
 
   gaugeBySink(name: string, help: string, read: () => (readonly [string, number])[]): void {
     const gauge: Gauge = new Gauge({
-      ...{ name, help, labelNames: ['sink'], registers: this.#registers },
+      name,
+      help,
+      labelNames: ['sink'],
+      registers: this.#registers,
       collect: () => {
         gauge.reset();
         for (const [sink, value] of read()) gauge.set({ sink }, value);

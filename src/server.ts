@@ -22,7 +22,7 @@ import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { type AccessContext, openAccess } from './open-access.ts';
-import { openOutbox } from './open-outbox.ts';
+import { type OutboxContext, openOutbox } from './open-outbox.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Catalog } from './registry/catalog.ts';
 import { Manifests } from './registry/manifests.ts';
@@ -120,17 +120,14 @@ async function start(
   const store = await openStore(location);
   await store.check();
   const registryId = await claimStore(metadata, store, location);
-  const ingest = openIngest(config, location, metrics, log, overrides);
-  closers.add(() => ingest.close());
-  metrics.watchIngest(() => ingest.usage());
+  const ingest = openIngest(config, { location, metrics, log }, overrides, closers);
   const watch = watchHealth(config, { metadata, store, ingest, registryId }, metrics);
   closers.add(watch.stop);
   const { health } = watch;
   const jobs = startJobs(config, { metadata, store, ingest, registryId, log });
   closers.add(() => jobs.stop());
   const context = { metadata, routing, health, metrics, log };
-  const outbox = await openOutbox(config.events, context, overrides.sinks);
-  closers.add(() => outbox.stop());
+  const deliveries = await startDeliveries(config, context, overrides, closers);
 
   const management = await listenManagement(config.management, { metrics, health });
   closers.add(() => management.close());
@@ -149,7 +146,7 @@ async function start(
     tokens,
     uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
     ...lookups(metadata, store, log, jobs),
-    deliveries: outbox.deliveries,
+    deliveries,
     metrics,
     log,
     accessLog: config.logsAccess ? createAccessLog(log) : undefined,
@@ -174,6 +171,17 @@ function lookups(metadata: MetadataStore, store: BlobStore, log: Log, jobs: Jobs
   const catalog = new Catalog(metadata);
   const tagReports = new TagReports({ metadata, catalog, manifests, blobs });
   return { blobs, manifests, catalog, tagReports };
+}
+
+async function startDeliveries(
+  config: Config,
+  context: OutboxContext,
+  overrides: ServerOverrides,
+  closers: Closers,
+) {
+  const outbox = await openOutbox(config.events, context, overrides.sinks);
+  closers.add(() => outbox.stop());
+  return outbox.deliveries;
 }
 
 async function openAccessControl(config: Config, context: AccessContext, closers: Closers) {
@@ -267,15 +275,20 @@ async function claimStore(metadata: MetadataStore, store: BlobStore, location: S
   );
 }
 
+interface IngestContext {
+  readonly location: StoreLocation;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
 function openIngest(
   config: Config,
-  store: StoreLocation,
-  metrics: Metrics,
-  log: Log,
+  { location, metrics, log }: IngestContext,
   overrides: ServerOverrides,
+  closers: Closers,
 ): Ingest {
-  return (overrides.openIngest ?? openIngestPool)({
-    store,
+  const ingest = (overrides.openIngest ?? openIngestPool)({
+    store: location,
     ...config.workers,
     metrics,
     onWorkerDeath: (error) => {
@@ -283,6 +296,9 @@ function openIngest(
       log.error({ err: error }, 'an ingest worker died; another one takes its place');
     },
   });
+  closers.add(() => ingest.close());
+  metrics.watchIngest(() => ingest.usage());
+  return ingest;
 }
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {
