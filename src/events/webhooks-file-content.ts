@@ -133,7 +133,8 @@ export function parseWebhooks(file: string, text: string): WebhooksFileContent {
 
 /** What is right by itself, and wrong together. */
 function contradictions(webhook: DescribedWebhook, n: number): string[] {
-  const { format, kinds, secrets, teams, caFile } = webhook;
+  const { format, kinds, secrets, teams, headers, caFile } = webhook;
+  const headerNames = Object.keys(headers).map((name) => name.toLowerCase());
   const place = `webhooks[${n}]`;
   const problems: string[] = [];
   if (format === 'cloudevents' && secrets.length === 0) {
@@ -147,6 +148,9 @@ function contradictions(webhook: DescribedWebhook, n: number): string[] {
     problems.push(
       `${place}.kinds must be a list without login-refused, which is of no team, or teams unset`,
     );
+  }
+  if (new Set(headerNames).size < headerNames.length) {
+    problems.push(`${place}.headers must be an object that names each header once`);
   }
   if (caFile !== undefined && webhook.url.protocol !== 'https:') {
     problems.push(`${place}.caFile must be unset with a URL that is not https`);

@@ -179,6 +179,7 @@ describe('what is refused, and why', () => {
     ['headers.Host', { headers: { Host: 'a' } }, 'is no header that may be set'],
     ['headers["Webhook-Id"]', { headers: { 'Webhook-Id': 'a' } }, 'is no header that may be set'],
     ['headers["a b"]', { headers: { 'a b': 'a' } }, 'is no header that may be set'],
+    ['headers', { headers: { a: 'b', A: 'c' } }, 'must be an object that names each header once'],
     ['headers.a', { headers: { a: 1 } }, TEXT],
     ['headers.a', { headers: { a: 'hunter2\nb: c' } }, 'must be a text of one line'],
     ['headers.a', { headers: { a: { file: 'key.pem' } } }, 'must be a text of one line'],
