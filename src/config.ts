@@ -92,7 +92,7 @@ export function readConfig(environment: Environment, runtime: Runtime = THIS_RUN
     ...sinkContradictions(values, environment),
   );
   if (problems.length > 0 || !isComplete(values)) throw new ConfigError(problems);
-  return toConfig(values, [
+  return toConfig(values, environment, [
     ...noticesOf(environment),
     ...accessNotices(values),
     ...sinkNotices(values),
@@ -154,7 +154,7 @@ function noticesOf(environment: Environment): string[] {
     .map(([name, reason]) => `${name} is not honoured: ${reason}`);
 }
 
-function toConfig(values: Values, notices: string[]): Config {
+function toConfig(values: Values, environment: Environment, notices: string[]): Config {
   const directory = resolve(values.STORAGE_DIRECTORY);
   return {
     http: {
@@ -188,7 +188,7 @@ function toConfig(values: Values, notices: string[]): Config {
       sweepIntervalMs: values.SWEEP_INTERVAL * 1000,
       compactIntervalMs: values.COMPACT_INTERVAL * 1000,
     },
-    events: toEventsConfig(values),
+    events: toEventsConfig(values, environment),
     workers: toWorkers(values),
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,

@@ -2,6 +2,7 @@
 import { IssuerError } from './auth/issuers-file.ts';
 import { TeamsFileError } from './auth/teams-file-content.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { WebhooksFileError } from './events/webhooks-file-content.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, standardOutput, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
@@ -20,6 +21,7 @@ const OPERATOR_ERRORS = [
   StoreFull,
   StoreUnavailable,
   TeamsFileError,
+  WebhooksFileError,
 ];
 
 /** The AWS SDK prints it in every thread. Its version is fixed here; which Node.js it needs is our matter. */

@@ -4,6 +4,8 @@ import { AuditSink } from './events/audit-sink.ts';
 import { TimelyEventSources } from './events/event-source.ts';
 import { ServiceToken } from './events/service-token.ts';
 import type { Sink } from './events/sink.ts';
+import { WebhookSink } from './events/webhook-sink.ts';
+import { readWebhooksFile } from './events/webhooks-file.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 
@@ -14,13 +16,33 @@ export interface SinksContext {
 
 /**
  * The sinks that the configuration names; whoever opened them closes them.
- * @throws an error for operators when what the configuration names can't be used
+ * @throws WebhooksFileError, an error for operators, when what the configuration names can't be used
  */
 export async function openSinks(
-  { sns, audit }: EventsConfig,
+  config: EventsConfig,
   context: SinksContext,
 ): Promise<readonly Sink[]> {
-  return [...(sns ? [await openSns(sns)] : []), ...(audit ? [openAudit(audit, context)] : [])];
+  // First: a bad file throws before anything is open.
+  const webhooks = await openWebhooks(config, context.log);
+  const { sns, audit } = config;
+  return [
+    ...webhooks,
+    ...(sns ? [await openSns(sns)] : []),
+    ...(audit ? [openAudit(audit, context)] : []),
+  ];
+}
+
+async function openWebhooks({ webhooks, outbox }: EventsConfig, log: Log): Promise<Sink[]> {
+  if (webhooks === undefined) return [];
+  const { file, variables, externalUrl } = webhooks;
+  const described = await readWebhooksFile(file, variables);
+  for (const { name, url } of described) {
+    if (url.protocol === 'https:') continue;
+    log.warn({ webhook: name }, 'a webhook has a URL without TLS: others may read what is sent');
+  }
+  return described.map(
+    (webhook) => new WebhookSink(webhook, { externalUrl, concurrency: outbox.concurrency }),
+  );
 }
 
 /** The SDK is loaded only where it is used. */

@@ -1,4 +1,4 @@
-import { integer, setting } from './setting.ts';
+import { integer, orUnset, setting, text } from './setting.ts';
 import { SINK_SECRET_SETTINGS, SINK_SETTINGS } from './settings-sinks.ts';
 
 /** Where events go, and how. */
@@ -24,6 +24,11 @@ export const EVENT_SETTINGS = {
     'Hours that parked events are kept, and shown by GET /events/deliveries.',
   ),
   ...SINK_SETTINGS,
+  WEBHOOKS_FILE: setting(
+    text.transform(orUnset),
+    undefined,
+    'JSON file of webhooks, to which events are sent; docs/webhooks.md describes it. Read at the start.',
+  ),
 } as const;
 
 /** Their values may hold a credential, so no message shows them. */

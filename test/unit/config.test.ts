@@ -55,6 +55,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       },
       sns: undefined,
       audit: undefined,
+      webhooks: undefined,
     },
     workers: {
       threads: Math.max(2, availableParallelism()),
@@ -283,6 +284,20 @@ describe('no secret is in a message', () => {
     const { notices } = readConfig({ API_CALLBACK_URL: SECRET, API_CLAIR_URL: SECRET });
     expect(notices).toHaveLength(2);
     expect(notices.join('\n')).not.toContain(SECRET);
+  });
+});
+
+test('webhooks come with the variables that their file may name, and no others', () => {
+  const { events } = readConfig({
+    WEBHOOKS_FILE: '/etc/pierone/webhooks.json',
+    WEBHOOK_DEPLOY: 'whsec_1',
+    DB_PASSWORD: 'hunter2',
+    HTTP_EXTERNAL_URL: 'https://pierone.example.org/',
+  });
+  expect(events.webhooks).toEqual({
+    file: '/etc/pierone/webhooks.json',
+    variables: { WEBHOOK_DEPLOY: 'whsec_1' },
+    externalUrl: 'https://pierone.example.org',
   });
 });
 

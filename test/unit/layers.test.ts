@@ -76,6 +76,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['log.ts'],
   zod: [
     'auth/',
+    'events/',
     'http/rest/',
     'oci/',
     'setting.ts',

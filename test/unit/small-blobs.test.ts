@@ -6,43 +6,46 @@ const BYTES = Buffer.from('{"architecture":"amd64"}');
 const DIGEST = digestBytes('sha256', BYTES);
 
 /** A store that counts its readers, and fills one buffer again and again, as real ones do. */
-function storeOf(bytes: Uint8Array) {
-  const store = {
-    reads: 0,
-    async *chunks() {
-      store.reads += 1;
-      const buffer = new Uint8Array(1);
-      for (const byte of bytes) {
-        buffer[0] = byte;
-        yield buffer;
-      }
-      buffer[0] = 0;
-    },
-  };
-  return store;
+class Store {
+  reads = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  async *chunks() {
+    this.reads += 1;
+    const buffer = new Uint8Array(1);
+    for (const byte of this.#bytes) {
+      buffer[0] = byte;
+      yield buffer;
+    }
+    buffer[0] = 0;
+  }
 }
 
 test('a small blob is read from its store once', async () => {
   const blobs = new SmallBlobs();
-  const store = storeOf(BYTES);
+  const store = new Store(BYTES);
   for (let time = 0; time < 3; time += 1) {
-    expect(Buffer.from(await blobs.read(DIGEST, store.chunks))).toEqual(BYTES);
+    expect(Buffer.from(await blobs.read(DIGEST, () => store.chunks()))).toEqual(BYTES);
   }
   expect(store.reads).toBe(1);
 });
 
 test('bytes with another digest are not kept', async () => {
   const blobs = new SmallBlobs();
-  const damaged = storeOf(Buffer.from('{"architecture":"amd63"}'));
-  expect(Buffer.from(await blobs.read(DIGEST, damaged.chunks))).not.toEqual(BYTES);
-  const mended = storeOf(BYTES);
-  expect(Buffer.from(await blobs.read(DIGEST, mended.chunks))).toEqual(BYTES);
+  const damaged = new Store(Buffer.from('{"architecture":"amd63"}'));
+  expect(Buffer.from(await blobs.read(DIGEST, () => damaged.chunks()))).not.toEqual(BYTES);
+  const mended = new Store(BYTES);
+  expect(Buffer.from(await blobs.read(DIGEST, () => mended.chunks()))).toEqual(BYTES);
 });
 
 test('no more than a bound is kept', async () => {
   const blobs = new SmallBlobs();
-  const first = storeOf(BYTES);
-  await blobs.read(DIGEST, first.chunks);
+  const first = new Store(BYTES);
+  await blobs.read(DIGEST, () => first.chunks());
   for (let number = 0; number < 600; number += 1) {
     const bytes = Buffer.alloc(32 * 1024, number);
     bytes.writeUInt32LE(number);
@@ -51,7 +54,7 @@ test('no more than a bound is kept', async () => {
       yield bytes;
     });
   }
-  await blobs.read(DIGEST, first.chunks);
+  await blobs.read(DIGEST, () => first.chunks());
   expect(first.reads).toBe(2);
 });
 
