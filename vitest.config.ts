@@ -1,11 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** The ways in which the API's tests reach the registry, a project each: the transport, and whether it speaks TLS. */
 type Way = 'uws' | 'node' | 'uws-tls' | 'node-tls';
 const WAYS: readonly Way[] = ['uws', 'node', 'uws-tls', 'node-tls'];
+
+const CORES = availableParallelism();
+/** Projects of a group run at the same time, and groups one after the other. So many files at once: most files wait more than they compute. */
+const GROUPS = {
+  computing: { maxWorkers: CORES + 1, sequence: { groupOrder: 1 } },
+  waiting: { maxWorkers: Math.min(2 * CORES, 8), sequence: { groupOrder: 2 } },
+  clients: { maxWorkers: Math.min(CORES, 4), sequence: { groupOrder: 3 } },
+  alone: { maxWorkers: 1, sequence: { groupOrder: 4 } },
+};
+
+/** They load the machine so much that others would wait for them. */
+const ALONE = ['test/e2e/slow-clients.test.ts'];
 
 /** One project per kind of test; CONTRIBUTING.md says what belongs where. */
 function project(name: string, testTimeoutMs: number, options: object = {}) {
@@ -14,8 +27,9 @@ function project(name: string, testTimeoutMs: number, options: object = {}) {
       name,
       include: [`test/${name}/**/*.test.ts`],
       testTimeout: testTimeoutMs,
-      hookTimeout: 120_000,
+      hookTimeout: 300_000,
       pool: 'forks' as const,
+      ...GROUPS.computing,
       ...options,
     },
   };
@@ -43,9 +57,11 @@ export default defineConfig({
       project('unit', 10_000),
       project('contract', 60_000),
       ...WAYS.map(apiProject),
-      project('integration', 120_000),
-      project('e2e', 900_000, { fileParallelism: false }),
+      project('integration', 300_000, GROUPS.waiting),
+      project('e2e', 900_000, { ...GROUPS.clients, exclude: ALONE }),
+      project('e2e-alone', 900_000, { ...GROUPS.alone, include: ALONE }),
     ],
+    sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'html'] },
   },
 });
