@@ -54,8 +54,8 @@ export default defineConfig({
     // The SDK's version is fixed here; what later ones need is noise in the output of each test.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [
-      project('unit', 10_000),
-      project('contract', 60_000),
+      project('unit', 60_000),
+      project('contract', 120_000),
       ...WAYS.map(apiProject),
       project('integration', 300_000, GROUPS.waiting),
       project('e2e', 900_000, { ...GROUPS.clients, exclude: ALONE }),

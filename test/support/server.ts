@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
+const LAST_LINES_MS = 500;
 
 /** One line of the server's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -108,8 +110,11 @@ function parseLine(line: string): LogLine {
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const exited = once(child, 'exit');
+  const closed = once(child, 'close');
   child.kill(signal);
   await exited;
+  // Its last lines may come after its end. What it has left behind may keep its output open.
+  await Promise.race([closed, delay(LAST_LINES_MS)]);
   return child.exitCode;
 }
 
