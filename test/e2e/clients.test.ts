@@ -61,12 +61,12 @@ describe.each(STORE_KINDS)('over %s', (kind) => {
       transfer('acme/large', ofOneGibibyte, GIB));
 
     /** Random bytes can't be compressed, so that less would mean that something wasn't transferred. */
-    async function transfer(name: string, image: LayoutImage, bytes: number): Promise<void> {
+    async function transfer(repository: string, image: LayoutImage, bytes: number): Promise<void> {
       const { server } = registry;
       const uploaded = await server.metric(UPLOADED);
       const downloaded = await server.metric(DOWNLOADED);
       await pushAndPull(client, image, {
-        reference: `${server.host}/${name}:1.0`,
+        reference: `${server.host}/${repository}:1.0`,
         onPushed: async () => {
           expect((await server.metric(UPLOADED)) - uploaded).toBeGreaterThanOrEqual(bytes);
         },

@@ -8,7 +8,7 @@ import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const START_TIMEOUT_MS = 120_000;
-const LAST_LINES_MS = 500;
+const LAST_LINES_MS = 2000;
 
 /** One line of the server's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -85,7 +85,7 @@ function firstListening(
     }, START_TIMEOUT_MS);
     child.once('exit', (code) => {
       clearTimeout(timer);
-      fail(`ended with code ${code}`);
+      void untilClosed(child).then(() => fail(`ended with code ${code}`));
     });
     if (!child.stdout) throw new Error('no standard output');
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -110,12 +110,15 @@ function parseLine(line: string): LogLine {
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const exited = once(child, 'exit');
-  const closed = once(child, 'close');
   child.kill(signal);
   await exited;
-  // Its last lines may come after its end. What it has left behind may keep its output open.
-  await Promise.race([closed, delay(LAST_LINES_MS)]);
+  await untilClosed(child);
   return child.exitCode;
+}
+
+/** For the last lines of a process that has just ended. What it has left behind may keep its output open for longer. */
+async function untilClosed(child: ChildProcess): Promise<void> {
+  await Promise.race([once(child, 'close'), delay(LAST_LINES_MS)]);
 }
 
 async function readMetric(managementUrl: string, name: string): Promise<number> {
