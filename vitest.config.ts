@@ -50,7 +50,7 @@ function apiProject(way: Way) {
 
 export default defineConfig({
   test: {
-    globalSetup: 'test/support/rgw-setup.ts',
+    globalSetup: ['test/support/rgw-setup.ts', 'test/support/postgres-setup.ts'],
     // The SDK's version is fixed here; what later ones need is noise in the output of each test.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [

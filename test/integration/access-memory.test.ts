@@ -22,7 +22,7 @@ const TOKENS = 1_000_000;
 /** After so many all caches are full. */
 const WARM_UP = 100_000;
 const BATCH = 1000;
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 600_000;
 /** Much less than eighteen bytes for each token. */
 const MAX_GROWTH_BYTES = 16 * MIB;
 

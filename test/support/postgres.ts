@@ -8,6 +8,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/meta/pg/embedded/embedded-postgres.ts';
+import { copyTemplate, leaveTemplate } from './postgres-template.ts';
 import { processesBelow } from './process-table.ts';
 
 /** A PostgreSQL of a test's own. Stop it in a hook: it outlives the test's process. */
@@ -31,8 +32,16 @@ export async function startPostgres(): Promise<TestPostgres> {
   const folder = await makeFolder();
   const directory = join(folder, 'postgres');
   const log = createLog('silent');
+  await copyTemplate(directory);
   let server = await startEmbeddedPostgres(directory, log);
   const { url } = server;
+  if (server.directory === directory) {
+    await leaveTemplate(directory, async (copy) => {
+      await server.stop();
+      await copy();
+      server = await startEmbeddedPostgres(directory, log);
+    });
+  }
   return {
     url,
     stop: async () => {
