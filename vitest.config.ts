@@ -9,16 +9,30 @@ type Way = 'uws' | 'node' | 'uws-tls' | 'node-tls';
 const WAYS: readonly Way[] = ['uws', 'node', 'uws-tls', 'node-tls'];
 
 const CORES = availableParallelism();
-/** Projects of a group run at the same time, and groups one after the other. So many files at once: most files wait more than they compute. */
+/** Projects of a group run at the same time, so many files at once; the groups one after the other. */
 const GROUPS = {
   computing: { maxWorkers: CORES + 1, sequence: { groupOrder: 1 } },
-  waiting: { maxWorkers: Math.min(2 * CORES, 8), sequence: { groupOrder: 2 } },
-  clients: { maxWorkers: Math.min(CORES, 4), sequence: { groupOrder: 3 } },
-  alone: { maxWorkers: 1, sequence: { groupOrder: 4 } },
+  waiting: { maxWorkers: 5, sequence: { groupOrder: 2 } },
+  clients: { maxWorkers: CORES + 1, sequence: { groupOrder: 3 } },
 };
 
-/** They load the machine so much that others would wait for them. */
-const ALONE = ['test/e2e/slow-clients.test.ts'];
+/**
+ * They wait for time-outs and slow peers, and some promise an answer in time: so they run together, and not beside those that
+ * keep all processors busy.
+ */
+const WAITING = {
+  contract: ['transport.node', 'transport.uws', 's3-socket-reader', 's3-driver'],
+  integration: [
+    's3-faults-network',
+    's3-faults-memory',
+    's3-faults-database',
+    'faults-database-load',
+    'faults-shutdown',
+    'access-outage',
+    'embedded-postgres-restart',
+  ],
+  e2e: ['nginx', 'slow-clients.node', 'slow-clients.uws'],
+};
 
 /** One project per kind of test; CONTRIBUTING.md says what belongs where. */
 function project(name: string, testTimeoutMs: number, options: object = {}) {
@@ -33,6 +47,15 @@ function project(name: string, testTimeoutMs: number, options: object = {}) {
       ...options,
     },
   };
+}
+
+/** The projects `KIND` and `KIND-waiting`. */
+function projectPair(kind: keyof typeof WAITING, testTimeoutMs: number, group: object) {
+  const waiting = WAITING[kind].map((name) => `test/${kind}/${name}.test.ts`);
+  return [
+    project(kind, testTimeoutMs, { ...group, exclude: waiting }),
+    project(`${kind}-waiting`, testTimeoutMs, { ...GROUPS.waiting, include: waiting }),
+  ];
 }
 
 function apiProject(way: Way) {
@@ -55,11 +78,10 @@ export default defineConfig({
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     projects: [
       project('unit', 60_000),
-      project('contract', 120_000),
       ...WAYS.map(apiProject),
-      project('integration', 300_000, GROUPS.waiting),
-      project('e2e', 900_000, { ...GROUPS.clients, exclude: ALONE }),
-      project('e2e-alone', 900_000, { ...GROUPS.alone, include: ALONE }),
+      ...projectPair('contract', 120_000, GROUPS.computing),
+      ...projectPair('integration', 300_000, GROUPS.computing),
+      ...projectPair('e2e', 900_000, GROUPS.clients),
     ],
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'html'] },

@@ -52,7 +52,7 @@ afterEach(async () => {
     await database.stop();
     await removeCluster(database.directory, database.url);
   }
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function startDatabase(): Promise<EmbeddedPostgres> {

@@ -55,7 +55,7 @@ afterEach(async () => {
     await server.stop();
     await removeCluster(server.directory, server.url);
   }
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function start(where = directory): Promise<EmbeddedPostgres> {

@@ -3,20 +3,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take long, the longest first: begun last, they would be waited for when all others are done. */
 const LONG = [
   'e2e/clients',
-  'e2e/nginx',
   'e2e/two-instances',
   'e2e/docker-details',
   'e2e/access-clients',
+  'e2e/scm-source',
   'integration/s3-faults-network',
+  'e2e/slow-clients.node',
+  'e2e/slow-clients.uws',
   'integration/s3-faults-memory',
   'integration/faults-database-load',
-  'integration/access-memory',
-  'integration/mutations',
-  'integration/whole-lists',
-  'integration/embedded-postgres',
   'contract/transport.node',
   'contract/transport.uws',
-  'contract/s3-driver',
+  'e2e/nginx',
+  'integration/mutations',
+  'integration/access-memory',
+  'integration/embedded-postgres',
+  'integration/access-leaks',
+  'integration/s3-start',
+  'integration/whole-lists',
+  'integration/compaction',
 ];
 
 /** The order in which the files of a group begin: the same everywhere, whatever a cache says of earlier runs. */

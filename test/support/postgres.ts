@@ -47,7 +47,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     stop: async () => {
       await server.stop();
       await removeCluster(server.directory, url);
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
     kill: () => killForGood(server),
     shutDown: () => server.stop(),
@@ -119,9 +119,11 @@ export async function isPostmaster(pid: number): Promise<boolean> {
 export async function removeCluster(directory: string, url: string): Promise<void> {
   const socketDirectory = new URL(url).searchParams.get('host') ?? '';
   const isTemporary = /\/(pierone-[0-9a-f]{16}|[^/]*\.socket)$/.test(socketDirectory);
-  if (isTemporary) await rm(socketDirectory, { recursive: true, force: true });
+  if (isTemporary)
+    await rm(socketDirectory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   const isMoved = /^\/var\/lib\/pierone\/[0-9a-f]{16}(-\d+)?\/[^/]+$/.test(directory);
-  if (isMoved) await rm(dirname(directory), { recursive: true, force: true });
+  if (isMoved)
+    await rm(dirname(directory), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** On a connection of its own. @returns the rows, each a list of its columns. */
