@@ -62,7 +62,7 @@ describe('set to listen elsewhere', () => {
         STORAGE_DIRECTORY: storageDirectory(workspace),
         ...environment,
       },
-      timeoutMs: 60_000,
+      timeoutMs: 180_000,
     });
     expect(result.exitCode).toBe(1);
     return result.stderr;
