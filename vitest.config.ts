@@ -83,6 +83,7 @@ export default defineConfig({
       ...projectPair('integration', 300_000, GROUPS.computing),
       ...projectPair('e2e', 900_000, GROUPS.clients),
     ],
+    teardownTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'html'] },
   },
