@@ -12,7 +12,7 @@ const CORES = availableParallelism();
 /** Projects of a group run at the same time, so many files at once; the groups one after the other. */
 const GROUPS = {
   computing: { maxWorkers: CORES + 1, sequence: { groupOrder: 1 } },
-  waiting: { maxWorkers: 5, sequence: { groupOrder: 2 } },
+  waiting: { maxWorkers: 4, sequence: { groupOrder: 2 } },
   clients: { maxWorkers: CORES + 1, sequence: { groupOrder: 3 } },
 };
 
