@@ -21,10 +21,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const server of servers) {
-    await server.stop();
-    await removeCluster(server.directory, server.url);
-  }
+  // Two of them may have had one directory.
+  for (const server of servers) await server.stop();
+  for (const server of servers) await removeCluster(server.directory, server.url);
   await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
