@@ -13,7 +13,7 @@ const CORES = availableParallelism();
 const GROUPS = {
   computing: { maxWorkers: CORES + 1, sequence: { groupOrder: 1 } },
   waiting: { maxWorkers: 4, sequence: { groupOrder: 2 } },
-  clients: { maxWorkers: CORES + 1, sequence: { groupOrder: 3 } },
+  clients: { maxWorkers: Math.min(CORES + 1, 4), sequence: { groupOrder: 3 } },
 };
 
 /**
