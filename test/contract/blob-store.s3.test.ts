@@ -17,7 +17,7 @@ async function open(settings: Partial<S3Location>) {
     reopen: () => openS3Store(location),
     countOpenHandles: async () => {
       // The end of a connection has to get there.
-      await waitUntil('the end of requests', () => proxy.inFlight() === 0, 2000).catch(() => {});
+      await waitUntil('the end of requests', () => proxy.inFlight() === 0).catch(() => {});
       return proxy.inFlight();
     },
     listEverything: async () => [...(await bucket.listObjects()), ...(await bucket.listUploads())],

@@ -19,7 +19,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 const SIZE = MIB + 3;
-const TIMEOUTS = { callMs: 2500, tryMs: 1200, silenceMs: 400, closeMs: 3000 };
+const TIMEOUTS = { callMs: 4000, tryMs: 2000, silenceMs: 1000, closeMs: 4000 };
 
 /** How S3 is read in plain HTTP, from a server that answers as it likes. */
 describe('S3 reader on sockets', () => {

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Exchange } from '../../src/http/exchange.ts';
 import { FRAMINGS, type RawClient, requestHead } from '../support/raw-http.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { bodyOf, collect, type Listen, Served, text, watch } from '../support/transport-harness.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 
@@ -108,7 +109,7 @@ export function describeRequestBodies(name: string, listen: Listen): void {
           }),
         );
         const sent = sendBody(client, bytes, MIB);
-        await vi.waitFor(() => expect(isPaused).toBe(true));
+        await waitUntil('a pause', () => isPaused);
         for (let i = 0; i < 5; i += 1) await expectNextAnswered(await served.connect());
         expect(client.unsentBytes).toBeGreaterThan(0);
         expect(bytesAfterPause).toBeLessThanOrEqual(MIB);
@@ -191,7 +192,7 @@ export function describeRequestBodies(name: string, listen: Listen): void {
             const ended = body.deliverTo((chunk) => {
               received += chunk.length;
             });
-            await vi.waitFor(() => expect(received).toBe(bytes.length));
+            await waitUntil('its bytes', () => received === bytes.length);
             client.destroy();
             expect(await ended).toBe('cut');
             expect(exchange.isOpen).toBe(false);
@@ -203,7 +204,7 @@ export function describeRequestBodies(name: string, listen: Listen): void {
             const ended = body.deliverTo((chunk) => {
               received += chunk.length;
             });
-            await vi.waitFor(() => expect(received).toBe(bytes.length));
+            await waitUntil('its bytes', () => received === bytes.length);
             served.transport.close();
             expect(await ended).toBe('cut');
           });
@@ -273,7 +274,7 @@ export function describeRequestBodies(name: string, listen: Listen): void {
             .readAll(1000)
             .then((read) => exchange.send(text(String(read), 413)));
           client.send(frame(random.bytes(2000)));
-          await vi.waitFor(() => expect(exchange.isOpen).toBe(false));
+          await waitUntil('the answer', () => !exchange.isOpen);
           await answered;
           expect((await client.readAnswer()).body.toString()).toBe('too-large');
         });

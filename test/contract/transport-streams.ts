@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { requestHead } from '../support/raw-http.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { bodyOf, type Listen, Served, text, watch } from '../support/transport-harness.ts';
+import { untilStill, waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 
@@ -103,15 +104,7 @@ export function describeStreams(name: string, listen: Listen): void {
       client.pauseReading();
       const sent = exchange.stream(answer, bytes.length, source);
       // It goes on until the kernel's buffers are full, and stands still then.
-      let asked = -1;
-      await vi.waitFor(
-        () => {
-          const before = asked;
-          asked = source.asked;
-          expect(asked).toBe(before);
-        },
-        { interval: 200 },
-      );
+      const asked = await untilStill('the source', () => source.asked);
       expect(asked).toBeLessThan(64);
       const idle = watch(served.transport.idle());
       for (let i = 0; i < 5; i += 1) {
@@ -169,7 +162,7 @@ export function describeStreams(name: string, listen: Listen): void {
       const { client, exchange } = await request();
       const streamed = exchange.stream(answer, 1000, new Source(Buffer.alloc(500), 100));
       await Promise.allSettled([streamed]);
-      await vi.waitFor(() => expect(client.isClosed).toBe(true));
+      await waitUntil('the cut', () => client.isClosed);
       await served.transport.idle();
     });
 
@@ -194,7 +187,7 @@ export function describeStreams(name: string, listen: Listen): void {
       const { client, exchange } = await request();
       client.pauseReading();
       const sent = exchange.stream(answer, bytes.length, source);
-      await vi.waitFor(() => expect(source.asked).toBeGreaterThan(1));
+      await waitUntil('chunks', () => source.asked > 1);
       client.destroy();
       expect(await sent).toBeLessThan(bytes.length);
       expect(source.isEnded).toBe(true);
@@ -214,7 +207,7 @@ export function describeStreams(name: string, listen: Listen): void {
       const { client, exchange } = await request();
       client.pauseReading();
       const sent = exchange.stream(answer, 64 * MIB, source);
-      await vi.waitFor(() => expect(source.asked).toBeGreaterThan(1));
+      await waitUntil('chunks', () => source.asked > 1);
       served.transport.close();
       expect(await sent).toBeLessThan(64 * MIB);
       expect(source.isEnded).toBe(true);
@@ -249,15 +242,7 @@ export function describeStreams(name: string, listen: Listen): void {
       const { client, exchange } = await request();
       client.pauseReading();
       const sent = exchange.stream(answer, undefined, source);
-      let asked = -1;
-      await vi.waitFor(
-        () => {
-          const before = asked;
-          asked = source.asked;
-          expect(asked).toBe(before);
-        },
-        { interval: 200 },
-      );
+      const asked = await untilStill('the source', () => source.asked);
       expect(asked).toBeLessThan(64);
       client.resumeReading();
       expect((await client.readAnswer()).body.equals(bytes)).toBe(true);

@@ -1,7 +1,7 @@
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ListenError } from '../../src/http/exchange.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { RawClient, requestHead } from '../support/raw-http.ts';
@@ -14,6 +14,7 @@ import {
   Served,
   text,
 } from '../support/transport-harness.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const MIB = 1024 * 1024;
 
@@ -99,7 +100,7 @@ export function describeTls(name: string, listen: Listen): void {
         received += chunk.length;
       });
       await client.sendAll([random.bytes(300_000)]);
-      await vi.waitFor(() => expect(received).toBe(300_000));
+      await waitUntil('its bytes', () => received === 300_000);
       client.end();
       expect([await ended, exchange.isOpen]).toEqual(['cut', false]);
     });

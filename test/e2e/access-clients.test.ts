@@ -11,6 +11,7 @@ import { type LayoutImage, makeImage } from '../support/oci-layout.ts';
 import { CommandError } from '../support/process-runner.ts';
 import { type RecordingProxy, startRecordingProxy } from '../support/recording-proxy.ts';
 import { leaksOf } from '../support/secrecy.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 const LAYERS = 2;
@@ -178,8 +179,10 @@ describe.each(REGISTRIES)('$name', ({ challenge, isPublic, settings }) => {
       const pulled = await client().pull(samplePath());
       await client().forget(samplePath());
       expect(pulled.diffIds).toEqual(sample.diffIds);
-      const bytes = (await server.metric('pierone_downloaded_bytes_total')) - before;
-      expect(bytes).toBeGreaterThanOrEqual(LAYERS * LAYER_BYTES);
+      await waitUntil('the downloaded bytes', async () => {
+        const bytes = (await server.metric('pierone_downloaded_bytes_total')) - before;
+        return bytes >= LAYERS * LAYER_BYTES;
+      });
     }
 
     async function push(repository: string): Promise<void> {

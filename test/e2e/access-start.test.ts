@@ -6,6 +6,7 @@ import { startIdentityProvider } from '../support/identity-provider.ts';
 import { makeImage } from '../support/oci-layout.ts';
 import { execute } from '../support/process-runner.ts';
 import { startServerIn, storageDirectory } from '../support/server-in-workspace.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -33,7 +34,7 @@ describe('with nothing configured', () => {
       await skopeo.forget(reference);
       expect((await skopeo.pull(reference)).diffIds).toEqual(image.diffIds);
     }
-    expect(stderr.join('\n')).toContain('Nothing is protected');
+    await waitUntil('the warning', () => stderr.join('\n').includes('Nothing is protected'));
   });
 
   test('the registry listens on 127.0.0.1 alone', async () => {
@@ -61,7 +62,7 @@ describe('set to listen elsewhere', () => {
         STORAGE_DIRECTORY: storageDirectory(workspace),
         ...environment,
       },
-      timeoutMs: 60_000,
+      timeoutMs: 180_000,
     });
     expect(result.exitCode).toBe(1);
     return result.stderr;

@@ -47,7 +47,7 @@ function storage(): string {
 /** Runs the server's command with a new directory and free ports, to its end. */
 function runMain(environment: Record<string, string>, ...args: string[]): Promise<RunResult> {
   const env = { HTTP_PORT: '0', MGMT_HTTP_PORT: '0', STORAGE_DIRECTORY: storage(), ...environment };
-  return execute(process.execPath, [MAIN, ...args], { env, timeoutMs: 60_000 });
+  return execute(process.execPath, [MAIN, ...args], { env, timeoutMs: 180_000 });
 }
 
 /** A start that fails for a reason says it in a sentence, and leaves nothing behind. */

@@ -10,6 +10,7 @@ import {
   sampleOf,
 } from '../support/sample-content.ts';
 import { startServerIn } from '../support/server-in-workspace.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 /** Swagger UI asks others less when it is local. */
@@ -45,6 +46,11 @@ async function tryTeams(): Promise<{ status: string; body: string }> {
   const [status = ''] = await page.texts(`${live} .response-col_status`);
   const [body = ''] = await page.texts(`${live} .response-col_description code`);
   return { status, body };
+}
+
+/** What the browser tells comes by itself, not with the answer to what was evaluated. */
+async function untilComplained(what: string): Promise<void> {
+  await waitUntil(`a complaint of ${what}`, () => page.complaints.join('\n').includes(what));
 }
 
 describe('Swagger UI in a browser', () => {
@@ -87,9 +93,9 @@ describe('Swagger UI in a browser', () => {
       textContent: 'globalThis.isHarmed = true',
     }))`);
     expect(await page.evaluate('globalThis.isHarmed === undefined')).toBe(true);
-    expect(page.complaints.join('\n')).toContain('script-src');
+    await untilComplained('script-src');
     const other = `fetch('http://127.0.0.1:1/').then(() => 'sent', () => 'refused')`;
     expect(await page.evaluate(other)).toBe('refused');
-    expect(page.complaints.join('\n')).toContain('connect-src');
+    await untilComplained('connect-src');
   });
 });

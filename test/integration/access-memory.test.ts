@@ -14,6 +14,7 @@ import { HttpClient } from '../support/http-client.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts';
 import { useServers } from '../support/server-fixture.ts';
 import { repositoryOf } from '../support/vocabulary.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 /* Memory under more tokens than anybody remembers. */
 
@@ -22,7 +23,7 @@ const TOKENS = 1_000_000;
 /** After so many all caches are full. */
 const WARM_UP = 100_000;
 const BATCH = 1000;
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 600_000;
 /** Much less than eighteen bytes for each token. */
 const MAX_GROWTH_BYTES = 16 * MIB;
 
@@ -138,7 +139,12 @@ test('a server stays as large as it is under bad tokens, limited or not', async 
   await sendBad(server.url, 3000, 1000, one);
   const before = await residentBytes(server.pid);
   expect(await sendBad(server.url, 4000, 8000, everyone)).toEqual({ 401: 8000 });
-  // A hundred of the thousand before were told that they are bad.
-  expect(await sendBad(server.url, 12_000, 8000, one)).toEqual({ 429: 8000 });
-  expect((await residentBytes(server.pid)) - before).toBeLessThan(64 * MIB);
+  // A hundred a minute are told that they are bad.
+  const { 401: told = 0, 429: limited = 0 } = await sendBad(server.url, 12_000, 8000, one);
+  expect(told + limited).toBe(8000);
+  expect(limited).toBeGreaterThan(told);
+  // What is garbage is collected when the server has time for it.
+  await waitUntil('its memory', async () => {
+    return (await residentBytes(server.pid)) - before < 64 * MIB;
+  });
 });

@@ -17,7 +17,7 @@ beforeEach(async () => {
   await writeFile(join(folder, 'native', 'pg-symlinks.json'), JSON.stringify(links));
 });
 
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
 
 test('the links that an install script would have made are made, also by several at once', async () => {
   const calls = Array.from({ length: 8 }, () => linkLibraries(folder));

@@ -21,11 +21,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const server of servers) {
-    await server.stop();
-    await removeCluster(server.directory, server.url);
-  }
-  await rm(folder, { recursive: true, force: true });
+  // Two of them may have had one directory.
+  for (const server of servers) await server.stop();
+  for (const server of servers) await removeCluster(server.directory, server.url);
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function start(where = directory): Promise<EmbeddedPostgres> {
@@ -81,6 +80,6 @@ test('below a folder that PostgreSQL can not enter, it is put where it can, and 
     expect(second.directory).toBe(first.directory);
     await expectRemembered(second.url);
   } finally {
-    await rm(closed, { recursive: true, force: true });
+    await rm(closed, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 });

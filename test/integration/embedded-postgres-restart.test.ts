@@ -48,11 +48,9 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const server of servers) await server.stop();
-  for (const database of databases) {
-    await database.stop();
-    await removeCluster(database.directory, database.url);
-  }
-  await rm(folder, { recursive: true, force: true });
+  for (const database of databases) await database.stop();
+  for (const database of databases) await removeCluster(database.directory, database.url);
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function startDatabase(): Promise<EmbeddedPostgres> {

@@ -51,11 +51,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of children) await end(child, 'SIGKILL');
-  for (const server of servers) {
-    await server.stop();
-    await removeCluster(server.directory, server.url);
-  }
-  await rm(folder, { recursive: true, force: true });
+  // Two of them may have had one directory.
+  for (const server of servers) await server.stop();
+  for (const server of servers) await removeCluster(server.directory, server.url);
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 });
 
 async function start(where = directory): Promise<EmbeddedPostgres> {

@@ -31,7 +31,7 @@ const SHORT_HANG_MS = 12_000;
 const LONG_HANG_MS = 40_000;
 /** Older than an append that is running can be. */
 const OLD_MS = 600_000;
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 600_000;
 
 const fixture = useServers();
 

@@ -87,7 +87,9 @@ test('a directory that fails while the server runs: 503, the log says why, and i
     says: /^the store of blobs is unavailable: try again$/,
   });
   expect(answer.headers['retry-after']).toMatch(/^\d+$/);
-  expect(JSON.stringify(server.log)).toMatch(/the storage directory failed: ENOTDIR/);
+  await waitUntil('the reason', () =>
+    JSON.stringify(server.log).includes('the storage directory failed: ENOTDIR'),
+  );
   await rm(segments);
   await expectStatus(api.send('POST', path, { body: bytes }), 201);
 });

@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 const REPOSITORY = 'faults/memory';
 /** More than all memory holds. */
 const SIZE_BYTES = 20 * MIB;
-const TEST_TIMEOUT_MS = 240_000;
+const TEST_TIMEOUT_MS = 600_000;
 /** Longer than S3 is waited for. */
 const STANDSTILL = { kind: 'delay-answer', ms: 600_000 } as const;
 /** Two parts, and what appends hold beyond them. */

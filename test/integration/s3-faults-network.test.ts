@@ -17,7 +17,7 @@ const SMALL = { minBytes: 1000, maxBytes: 100_000 };
 const LARGE = { minBytes: 20 * MIB, maxBytes: 32 * MIB };
 const DELAY = { kind: 'delay-answer', ms: 30_000 } as const;
 const OUTAGE_MS = 60_000;
-const TEST_TIMEOUT_MS = 300_000;
+const TEST_TIMEOUT_MS = 600_000;
 
 let postgres: TestPostgres;
 

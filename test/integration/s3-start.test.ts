@@ -6,6 +6,7 @@ import { pushBlob, randomSample } from '../support/sample-content.ts';
 import { useServers } from '../support/server-fixture.ts';
 import { createBucket, credentialsFor, sharedRgw, type TestBucket } from '../support/shared-rgw.ts';
 import { createDatabase } from '../support/test-registry.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const fixture = useServers();
 
@@ -67,7 +68,7 @@ async function setPolicy(statement: object): Promise<void> {
 test('a bucket that can be used carries the registry id and the layers, below the prefix, and nothing else', async () => {
   const { server, api } = await fixture.start(settings());
   const sentence = `Layers are kept in the S3 bucket ${bucket.name}, below team/registry/, at ${rgw.endpoint} (us-east-1).`;
-  await vi.waitFor(() => expect(server.stderr.join('\n')).toContain(sentence));
+  await waitUntil('the sentence', () => server.stderr.join('\n').includes(sentence));
   const blob = randomSample(10_000);
   await pushBlob(api, 'start/bucket', blob);
   const { body } = await api.send('GET', `/v2/start/bucket/blobs/${blob.digest}`);

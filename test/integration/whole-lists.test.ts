@@ -76,7 +76,7 @@ test('a whole list of 100,000 tags is sent in order, each once', async () => {
   const names = [...answer.body.toString().matchAll(/"name":"([^"]+)"/g)].map(([, name]) => name);
   const wanted = Array.from({ length: COUNT }, (_, n) => `tag-${n + 1}`);
   expect(names).toEqual([...wanted, '1.0']);
-  expect(await openCursors()).toBe(0);
+  await cursorsAre(0);
 });
 
 test('a reader that does not read holds its cursor back, and no one else; it gets the list as it was', async () => {
@@ -90,7 +90,7 @@ test('a reader that does not read holds its cursor back, and no one else; it get
   );
   expect((await registry.api.send('GET', '/teams')).status).toBe(200);
   expect((await registry.api.send('GET', `${TAGS}&limit=1000`)).status).toBe(200);
-  expect(await openCursors()).toBe(1);
+  await cursorsAre(1);
   reader.resumeReading();
   const { body } = await reader.readAnswer();
   expect(body.toString()).not.toContain('"late"');

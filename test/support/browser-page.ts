@@ -3,7 +3,7 @@ import type { DevTools, DevToolsEvent } from './devtools.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** For what comes after a click. */
-const WAIT_MS = 30_000;
+const WAIT_MS = 120_000;
 
 export interface BrowserRequest {
   readonly method: string;

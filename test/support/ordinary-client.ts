@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { HttpClient } from './http-client.ts';
 import {
   expectStatus,
@@ -9,6 +10,8 @@ import {
 } from './sample-content.ts';
 
 const LAYER_BYTES = 64 * 1024;
+/** Between two images: the clients that are tested need the processors, too. */
+const PAUSE_MS = 50;
 
 /** What an ordinary client went through. */
 export interface OrdinaryTraffic {
@@ -47,6 +50,7 @@ export async function trafficUntil(
       failures.push(String(error)),
     );
     state.images += 1;
+    await delay(PAUSE_MS);
   }
   return { images: state.images, failures, latencies };
 }

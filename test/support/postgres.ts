@@ -8,6 +8,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/meta/pg/embedded/embedded-postgres.ts';
+import { copyTemplate, leaveTemplate } from './postgres-template.ts';
 import { processesBelow } from './process-table.ts';
 
 /** A PostgreSQL of a test's own. Stop it in a hook: it outlives the test's process. */
@@ -31,14 +32,22 @@ export async function startPostgres(): Promise<TestPostgres> {
   const folder = await makeFolder();
   const directory = join(folder, 'postgres');
   const log = createLog('silent');
+  await copyTemplate(directory);
   let server = await startEmbeddedPostgres(directory, log);
   const { url } = server;
+  if (server.directory === directory) {
+    await leaveTemplate(directory, async (copy) => {
+      await server.stop();
+      await copy();
+      server = await startEmbeddedPostgres(directory, log);
+    });
+  }
   return {
     url,
     stop: async () => {
       await server.stop();
       await removeCluster(server.directory, url);
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
     kill: () => killForGood(server),
     shutDown: () => server.stop(),
@@ -110,9 +119,11 @@ export async function isPostmaster(pid: number): Promise<boolean> {
 export async function removeCluster(directory: string, url: string): Promise<void> {
   const socketDirectory = new URL(url).searchParams.get('host') ?? '';
   const isTemporary = /\/(pierone-[0-9a-f]{16}|[^/]*\.socket)$/.test(socketDirectory);
-  if (isTemporary) await rm(socketDirectory, { recursive: true, force: true });
+  if (isTemporary)
+    await rm(socketDirectory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   const isMoved = /^\/var\/lib\/pierone\/[0-9a-f]{16}(-\d+)?\/[^/]+$/.test(directory);
-  if (isMoved) await rm(dirname(directory), { recursive: true, force: true });
+  if (isMoved)
+    await rm(dirname(directory), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** On a connection of its own. @returns the rows, each a list of its columns. */

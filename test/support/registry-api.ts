@@ -12,7 +12,7 @@ const MANIFEST_TYPES = [
 const OCTETS = { 'Content-Type': 'application/octet-stream' };
 
 /** A hang shows as a failure that names the request, long before the test's own time-out. */
-const REQUEST_TIMEOUT_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 120_000;
 
 export interface ServedManifest {
   readonly bytes: Buffer;

@@ -8,7 +8,7 @@ import { waitUntil } from './wait-until.ts';
 
 const ACCESS_KEY = 'pierone-test';
 const SECRET_KEY = 'pierone-test-secret';
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 const GIB = 1024 ** 3;
 
 export interface RgwOptions {

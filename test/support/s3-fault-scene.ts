@@ -132,7 +132,7 @@ class Load {
 export async function untilPushed(
   pushers: readonly PersistentPusher[],
   more: number,
-  timeoutMs = 200_000,
+  timeoutMs = 400_000,
 ): Promise<void> {
   const goals = pushers.map(({ images }) => images + more);
   const isReached = () => pushers.every(({ images }, n) => images >= (goals[n] ?? 0));

@@ -12,8 +12,13 @@ export interface ServerOnStore {
   readonly server: ServerProcess;
 }
 
-/** Call it in a `describe`: it adds the hooks, for a new one for each test. What it returns is there while a test runs. */
-export function useServerOn(kind: StoreKind): ServerOnStore {
+/**
+ * Call it in a `describe`: it adds the hooks, for a new one for each test, or for one that all its tests share. What it returns is
+ * there while a test runs.
+ */
+export function useServerOn(kind: StoreKind, lifetime: 'test' | 'suite' = 'test'): ServerOnStore {
+  const [before, after] =
+    lifetime === 'test' ? ([beforeEach, afterEach] as const) : ([beforeAll, afterAll] as const);
   let postgres: TestPostgres | undefined;
   let workspace: Workspace;
   let server: ServerProcess;
@@ -21,14 +26,14 @@ export function useServerOn(kind: StoreKind): ServerOnStore {
   beforeAll(async () => {
     if (kind === 'S3') postgres = await startPostgres();
   });
-  beforeEach(async () => {
+  before(async () => {
     workspace = await createWorkspace();
     const { environment } = await createStore(workspace, kind);
     const database = postgres ? { DATABASE_URL: await createDatabase(postgres.url) } : {};
     server = await startServerIn(workspace, { ...environment, ...database });
   });
-  afterEach(() => workspace.dispose());
   afterAll(() => postgres?.stop());
+  after(() => workspace?.dispose());
 
   return {
     get workspace() {

@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { settingsOfWay } from './way.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
+const LAST_LINES_MS = 2000;
 
 /** One line of the server's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -83,7 +85,7 @@ function firstListening(
     }, START_TIMEOUT_MS);
     child.once('exit', (code) => {
       clearTimeout(timer);
-      fail(`ended with code ${code}`);
+      void untilClosed(child).then(() => fail(`ended with code ${code}`));
     });
     if (!child.stdout) throw new Error('no standard output');
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -110,7 +112,13 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
+  await untilClosed(child);
   return child.exitCode;
+}
+
+/** For the last lines of a process that has just ended. What it has left behind may keep its output open for longer. */
+async function untilClosed(child: ChildProcess): Promise<void> {
+  await Promise.race([once(child, 'close'), delay(LAST_LINES_MS)]);
 }
 
 async function readMetric(managementUrl: string, name: string): Promise<number> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorCodeOf, type HttpAnswer, HttpClient, type HttpOptions } from './http-client.ts';
 
-/** No request may take longer, whatever is broken, unless a test says otherwise. */
+/** Nobody may be kept waiting for longer, whatever is broken, unless a test says otherwise. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const PIECE_PAUSE_MS = 20;
 /** As docker and others do, which keep their connections. */
@@ -41,6 +41,7 @@ export class StrictClient {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpAnswer | undefined> {
     const request = this.#client.open(method, path, { ...KEEP, ...headers });
+    const patience = new Patience(this.#answerTimeoutMs);
     let isAnswered = false;
     const answer = request.answer.finally(() => {
       isAnswered = true;
@@ -49,13 +50,14 @@ export class StrictClient {
       for (const piece of pieces) {
         if (isAnswered) return request.cut();
         await Promise.race([request.write(piece), answer]);
+        patience.beginAgain();
         await delay(PIECE_PAUSE_MS);
       }
       request.end();
     };
     // What goes wrong while writing is told by the answer, or by its absence.
     write().catch(() => undefined);
-    return this.#check(`${method} ${path}`, expected, answer);
+    return this.#check(`${method} ${path}`, expected, answer, patience);
   }
 
   /** @returns the offset of an upload; `closed` when it isn't open (any more); undefined as `send` does */
@@ -74,8 +76,9 @@ export class StrictClient {
     what: string,
     expected: number,
     request: Promise<HttpAnswer>,
+    patience = new Patience(this.#answerTimeoutMs),
   ): Promise<HttpAnswer | undefined> {
-    const answer = await withinTime(request, this.#answerTimeoutMs).catch((error: unknown) => {
+    const answer = await patience.with(request).catch((error: unknown) => {
       this.violations.push(`${what}: no answer (${String(error)})`);
     });
     if (!answer) return undefined;
@@ -86,16 +89,32 @@ export class StrictClient {
   }
 }
 
-async function withinTime(request: Promise<HttpAnswer>, timeoutMs: number): Promise<HttpAnswer> {
-  const timer = new AbortController();
-  const late = delay(timeoutMs, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`it took longer than ${timeoutMs} ms`);
-  });
-  try {
-    return await Promise.race([request, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
+/** What a client waits for an answer; it begins again with each piece of its body that is taken. */
+class Patience {
+  readonly #over: Promise<never>;
+  readonly #timer: NodeJS.Timeout;
+  #isOver = false;
+
+  constructor(timeoutMs: number) {
+    let giveUp = () => {};
+    this.#over = new Promise((_, reject) => {
+      giveUp = () => reject(new Error(`nothing came for longer than ${timeoutMs} ms`));
+    });
+    this.#over.catch(() => undefined);
+    this.#timer = setTimeout(() => giveUp(), timeoutMs);
+  }
+
+  beginAgain(): void {
+    if (!this.#isOver) this.#timer.refresh();
+  }
+
+  async with<T>(request: Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([request, this.#over]);
+    } finally {
+      this.#isOver = true;
+      clearTimeout(this.#timer);
+    }
   }
 }
 

@@ -72,7 +72,7 @@ export async function makeStorage(): Promise<StorageDirectory> {
   return {
     path,
     keys: () => segmentKeys(path),
-    remove: () => rm(folder, { recursive: true, force: true }),
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
   };
 }
 

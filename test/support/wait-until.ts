@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 120_000;
 const PAUSE_MS = 50;
 
 /**
@@ -19,4 +19,21 @@ export async function waitUntil<T>(
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await delay(PAUSE_MS);
   }
+}
+
+const STILL_ROUNDS = 5;
+const STILL_PAUSE_MS = 100;
+
+/** Waits until a number that grows has stood still for a while, and returns it. */
+export async function untilStill(what: string, probe: () => number): Promise<number> {
+  let last = probe();
+  let rounds = 0;
+  await waitUntil(`${what} to stand still`, async () => {
+    await delay(STILL_PAUSE_MS);
+    const next = probe();
+    rounds = next === last ? rounds + 1 : 0;
+    last = next;
+    return rounds === STILL_ROUNDS;
+  });
+  return last;
 }

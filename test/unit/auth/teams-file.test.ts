@@ -38,7 +38,7 @@ const identityOf = (uid: string): Identity => ({
 });
 const knows = async (teams: TeamsFile, uid: string) =>
   (await teams.teamsOf(identityOf(uid))) !== undefined;
-const waitFor = (teams: TeamsFile, uid: string) => waitUntil(uid, () => knows(teams, uid), 5000);
+const waitFor = (teams: TeamsFile, uid: string) => waitUntil(uid, () => knows(teams, uid));
 const errors = () => lines.filter((line) => line.includes('"level":"error"'));
 
 describe('a file that can’t be used at the start', () => {
@@ -120,7 +120,7 @@ describe('a file that becomes wrong keeps its last good content, and is complain
     await writeFile(file, teamOf('alice'));
     const teams = await openTeams();
     await damage();
-    const [line = ''] = await waitUntil('a complaint', () => errors().length > 0 && errors(), 5000);
+    const [line = ''] = await waitUntil('a complaint', () => errors().length > 0 && errors());
     expect(JSON.parse(line)).toMatchObject({
       reason: expect.stringContaining(`TEAMS_FILE ${file}`),
     });
@@ -135,7 +135,7 @@ describe('a file that becomes wrong keeps its last good content, and is complain
     const goesWrong = async (times: number) => {
       await writeFile(`${file}.new`, 'wrong');
       await rename(`${file}.new`, file);
-      await waitUntil('a complaint', () => errors().length === times, 5000);
+      await waitUntil('a complaint', () => errors().length === times);
       await delay(5 * LOOK_MS);
       expect(errors()).toHaveLength(times);
     };
@@ -144,7 +144,7 @@ describe('a file that becomes wrong keeps its last good content, and is complain
     // As it was before: nothing has to be taken over, and yet it is told that all is well.
     await writeFile(`${file}.new`, teamOf('alice'));
     await rename(`${file}.new`, file);
-    await waitUntil('the news', () => lines.length > before, 5000);
+    await waitUntil('the news', () => lines.length > before);
     await goesWrong(2);
   });
 });

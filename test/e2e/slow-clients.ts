@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { HttpClient } from '../support/http-client.ts';
 import { type Latency, type OrdinaryTraffic, trafficUntil } from '../support/ordinary-client.ts';
 import {
@@ -16,7 +16,6 @@ import type { SlowClientsPlan, TransferReport } from '../support/slow-clients/pl
 import { runSlowClients } from '../support/slow-clients/run.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
-const TRANSPORTS = ['uws', 'node'];
 const SLOW_SECONDS = Number(process.env['SLOW_CLIENTS_SECONDS'] ?? '60');
 
 const MIB = 1024 * 1024;
@@ -29,12 +28,6 @@ const MAX_PEAK_MIB = 300;
 
 let workspace: Workspace;
 let content: Sample;
-
-beforeEach(async () => {
-  workspace = await createWorkspace();
-  content = randomSample(BLOB_BYTES);
-});
-afterEach(() => workspace.dispose());
 
 /** A server that has the blob, and a plan without clients. */
 async function start(transport: string, environment: Readonly<Record<string, string>> = {}) {
@@ -87,7 +80,14 @@ function describeLatencies(latencies: readonly Latency[]): string {
   return `median ${at(0.5)} ms, 99% ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+/** The tests of one transport; each has a file of its own, so that they run at the same time. */
+export function describeSlowClients(transport: 'uws' | 'node'): void {
+  beforeEach(async () => {
+    workspace = await createWorkspace();
+    content = randomSample(BLOB_BYTES);
+  });
+  afterEach(() => workspace.dispose());
+
   test('hundreds of slow clients are served, in bounded memory, and hinder nobody', async () => {
     const { server, plan } = await start(transport);
     const resting = await peakMemoryMib(server);
@@ -160,7 +160,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(blob.body.equals(layer.bytes)).toBe(true);
     expect(failuresOf((await steady).uploaders)).toEqual([]);
   });
-});
+}
 
 /** A PATCH of so many bytes a second. @returns the bytes that were sent before the server cut it */
 async function sendUntilCut(

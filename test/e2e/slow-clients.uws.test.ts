@@ -1,0 +1,3 @@
+import { describeSlowClients } from './slow-clients.ts';
+
+describeSlowClients('uws');
