@@ -21,8 +21,8 @@ const GIB = 1024 ** 3;
 const UPLOADED = 'pierone_uploaded_bytes_total';
 const DOWNLOADED = 'pierone_downloaded_bytes_total';
 const SETUP_TIMEOUT_MS = 300_000;
-/** docker, podman and buildah send a layer as skopeo does, and ctr otherwise: these two are enough for the second store. */
-const LARGE_TO_S3 = new Set(['skopeo', 'ctr']);
+/** podman and buildah send a layer with skopeo's library: these are enough for the second store. */
+const LARGE_TO_S3 = new Set(['docker', 'skopeo', 'ctr']);
 
 const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageClient>>> = {
   docker: async (workspace) => createDockerClient(workspace, await startDockerd(workspace)),
