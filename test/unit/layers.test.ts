@@ -11,6 +11,8 @@ const INTERFACES = [
   'workers/ingest.ts',
   'workers/scm-scans.ts',
 ];
+/** Pure, and threads or none of them. */
+const DECOMPRESSION = ['workers/decompress.ts', 'workers/unreadable.ts', 'workers/zstd-frames.ts'];
 const FOR_ALL = ['log.ts', 'metrics.ts', 'trace-context.ts'];
 
 // biome-ignore format: a table is read by its columns
@@ -19,6 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'server.ts':  'everything',
   'background-jobs.ts': ['config.ts', 'registry/', 'storage/blob-store.ts', 'workers/ingest.ts', 'workers/scm-scan-pool.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  // A composition root beside server.ts: it looks at the same parts, and starts none.
+  'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
   'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
@@ -40,12 +44,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],
+  'cli/commands/doctor.ts': ['cli/', 'oci/', 'doctor/doctor.ts'],
+  'cli/commands/inspect-contents.ts': ['cli/', 'oci/', ...DECOMPRESSION],
   'cli/':       ['oci/'],
 };
 
 /** Drivers: files that only the composition root, or what lies in the same folder, may name. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
-  'meta/pg/': ['server.ts'],
+  'meta/pg/': ['server.ts', 'doctor/check-database.ts', 'doctor/check-store.ts'],
   'storage/file/': ['storage/open-store.ts'],
   'storage/s3/': ['storage/open-store.ts'],
   'http/uws-transport.ts': ['http/open-transport.ts'],
