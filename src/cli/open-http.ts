@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import type { Environment } from './environment.ts';
+import { UsageError } from './errors.ts';
+import { discard, type Http, type HttpAnswer, type HttpRequest, type Send } from './http.ts';
+import { sendDirectly } from './http-direct.ts';
+import { explainFailure } from './http-failure.ts';
+
+export interface HttpOptions {
+  readonly environment: Environment;
+  /** PEM file of authorities that are trusted besides those that Node.js knows. */
+  readonly caFile: string | undefined;
+  readonly debug: (text: string) => void;
+}
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
+  const ca = caFile === undefined ? undefined : readAuthorities(caFile, environment);
+  let viaProxy: Promise<Send> | undefined;
+  const sendOnce = async (request: HttpRequest): Promise<HttpAnswer> => {
+    const send = hasProxy(environment, request.url.protocol)
+      ? await (viaProxy ??= loadProxies(environment))
+      : sendDirectly;
+    try {
+      const answer = await send(request, ca);
+      debug(`${request.method ?? 'GET'} ${shown(request.url)} → ${answer.status}`);
+      return { ...answer, body: explained(answer.body, request.url) };
+    } catch (error) {
+      throw explainFailure(error, request.url);
+    }
+  };
+  return {
+    async send(request) {
+      let current = request;
+      for (let redirects = 0; ; redirects += 1) {
+        const answer = await sendOnce(current);
+        const next = redirects < MAX_REDIRECTS ? redirectOf(current, answer) : undefined;
+        if (!next) return answer;
+        await discard(answer);
+        current = next;
+      }
+    },
+  };
+}
+
+/** The credential stays with the host that it is for. What carries a body isn't sent anywhere else. */
+function redirectOf(request: HttpRequest, answer: HttpAnswer): HttpRequest | undefined {
+  const { location } = answer.headers;
+  const method = request.method ?? 'GET';
+  if (!REDIRECTS.has(answer.status) || location === undefined) return undefined;
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  if (!URL.canParse(location, request.url.href)) return undefined;
+  const url = new URL(location, request.url);
+  const { Authorization: _, ...others } = request.headers ?? {};
+  return {
+    ...request,
+    url,
+    headers: url.origin === request.url.origin ? (request.headers ?? {}) : others,
+  };
+}
+
+async function* explained(body: AsyncIterable<Uint8Array>, url: URL): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw explainFailure(error, url);
+  }
+}
+
+/** Queries may hold secrets, as those of presigned URLs do. */
+function shown(url: URL): string {
+  return `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`;
+}
+
+function readAuthorities(caFile: string, environment: Environment): readonly string[] {
+  // Node.js itself reads NODE_EXTRA_CA_CERTS, but not for connections that are given authorities.
+  const extra = environment['NODE_EXTRA_CA_CERTS'];
+  return [...rootCertificates, readPem(caFile), ...(extra ? [readPem(extra)] : [])];
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`The certificates in ${path} can't be read: check --ca-file.`, {
+      cause: error,
+    });
+  }
+}
+
+export function hasProxy(environment: Environment, protocol: string): boolean {
+  const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
+  return Boolean(environment[name] || environment[name.toUpperCase()]);
+}
+
+/** Loaded where there is a proxy alone: it takes as long as all the rest. */
+async function loadProxies(environment: Environment): Promise<Send> {
+  const { sendViaProxies } = await import('./http-proxies.ts');
+  return sendViaProxies(environment);
+}
