@@ -12,6 +12,7 @@ export interface ArgumentDeclaration {
   /** `<team>`, `[artifact]`, `[tag...]` */
   readonly name: string;
   readonly description: string;
+  readonly choices?: readonly string[];
 }
 
 /** All that is known of a command before it runs: what help, completion and docs/cli.md are made of. */
@@ -25,6 +26,8 @@ export interface CommandDeclaration {
   readonly options?: readonly OptionDeclaration[];
   /** Command lines without `pierone` in front, and what each does. */
   readonly examples: readonly (readonly [line: string, meaning: string])[];
+  /** What else stands in its help, made when that is asked for. */
+  readonly notes?: () => string;
   /** Left out of the list of commands. */
   readonly isHidden?: boolean;
   /** Loads its module, commands/NAME.ts, when it runs. */

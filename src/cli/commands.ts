@@ -1,4 +1,5 @@
 import type { CommandDeclaration } from './command.ts';
+import { DETAIL_COMMANDS } from './declared/details.ts';
 import { IMAGE_COMMANDS } from './declared/images.ts';
 import { LOGIN_COMMANDS } from './declared/login.ts';
 import { OPERATION_COMMANDS } from './declared/operation.ts';
@@ -12,7 +13,7 @@ export interface CommandGroup {
 /** Every command, in the order of the help. */
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Log in', commands: LOGIN_COMMANDS },
-  { title: 'Look at images', commands: IMAGE_COMMANDS },
+  { title: 'Look at images', commands: [...IMAGE_COMMANDS, ...DETAIL_COMMANDS] },
   { title: 'Run the registry', commands: OPERATION_COMMANDS },
 ];
 

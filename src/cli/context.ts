@@ -1,4 +1,5 @@
 import type { Client } from './client.ts';
+import type { CommandLine } from './command-line.ts';
 import type { Environment, Streams } from './environment.ts';
 import type { Http } from './http.ts';
 import type { Input } from './input.ts';
@@ -19,6 +20,8 @@ export interface CommandContext {
   readonly isInteractive: boolean;
   /** Of this program. */
   readonly version: string;
+  /** Everything that may be typed after `pierone`. */
+  readonly commandLine: CommandLine;
   /** Writes a line to standard error, for people. */
   readonly note: (text: string) => void;
   /** The same, with --debug alone. Never give it a secret. */

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
-import { commandsNamed } from './commands.ts';
+import { COMMANDS, commandsNamed } from './commands.ts';
 import type { Environment, Streams } from './environment.ts';
 import { CliError, EXIT, UsageError } from './errors.ts';
 import { openContext } from './open-context.ts';
-import { buildProgram } from './program.ts';
+import { buildProgram, GLOBAL_OPTIONS } from './program.ts';
+
+/** `doctor` loads the AWS SDK, which prints it otherwise; see src/main.ts. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 const streams: Streams = process;
 const environment: Environment = process.env;
@@ -18,7 +21,9 @@ async function main(args: readonly string[]): Promise<void> {
     act: async (declaration, input, globals) => {
       const { platform } = process;
       const { run } = await declaration.load();
-      await run(await openContext({ environment, platform, streams, version, input, globals }));
+      const commandLine = { commands: COMMANDS, options: GLOBAL_OPTIONS };
+      const given = { input, globals, commandLine, version };
+      await run(await openContext({ environment, platform, streams, ...given }));
     },
   });
   if (args.length === 0) return program.outputHelp();

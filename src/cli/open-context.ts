@@ -1,4 +1,5 @@
 import type { Client } from './client.ts';
+import type { CommandLine } from './command-line.ts';
 import { readConfigFile } from './config-file.ts';
 import type { CommandContext } from './context.ts';
 import type { Environment, Streams } from './environment.ts';
@@ -13,13 +14,14 @@ export interface ContextOptions {
   readonly platform: NodeJS.Platform;
   readonly streams: Streams;
   readonly version: string;
+  readonly commandLine: CommandLine;
   readonly input: Input;
   readonly globals: Readonly<Record<string, unknown>>;
 }
 
 /** Puts together what a command gets. What not every command needs is loaded when it is asked for. */
 export async function openContext(options: ContextOptions): Promise<CommandContext> {
-  const { environment, platform, streams, version, input, globals } = options;
+  const { environment, platform, streams, input, globals, version, commandLine } = options;
   const settings = new Settings(globals, environment, await readConfigFile(environment, platform));
   const note = (text: string) => void streams.stderr.write(`${text}\n`);
   const debug = (text: string) => {
@@ -38,6 +40,7 @@ export async function openContext(options: ContextOptions): Promise<CommandConte
     output: openOutput(streams.stdout, format, hasColors),
     isInteractive: streams.stdin.isTTY === true && streams.stderr.isTTY === true,
     version,
+    commandLine,
     note,
     debug,
     url,

