@@ -90,22 +90,44 @@ if [[ $funcstack[1] == _pierone ]]; then _pierone "$@"; else compdef _pierone pi
 
 /** For a file in ~/.config/fish/completions, or `source`. */
 export function fishCompletion(line: CommandLine): string {
+  const global = globalFlags(line);
   const commands = visible(line);
   const lines = [
-    '# fish completion for pierone',
-    'complete -c pierone -f',
-    ...globalFlags(line).map((flag) => fishFlag('', flag)),
+    ...global.map((flag) => fishFlag('', flag)),
     ...commands.map(
       ({ name, summary }) =>
-        `complete -c pierone -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`,
+        `complete -c pierone -n '__pierone_is ""' -a ${name} -d ${quote(summary)}`,
     ),
     ...commands.flatMap(fishCommand),
   ];
-  return lines.join('\n');
+  return `# fish completion for pierone
+function __pierone_is
+    set -l words (commandline -opc)
+    set -l command ''
+    set -l is_value false
+    set -e words[1]
+    for word in $words
+        if $is_value
+            set is_value false
+            continue
+        end
+        switch $word
+            case ${namesOf(global.filter(takesValue))}
+                set is_value true
+            case '-*'
+            case '*'
+                set command $word
+                break
+        end
+    end
+    test "$command" = "$argv[1]"
+end
+complete -c pierone -f
+${lines.join('\n')}`;
 }
 
 function fishCommand(command: KnownCommand): string[] {
-  const condition = ` -n '__fish_seen_subcommand_from ${command.name}'`;
+  const condition = ` -n '__pierone_is ${command.name}'`;
   const lines = flagsOf(command).map((flag) => fishFlag(condition, flag));
   const names = argumentWords(command);
   if (names !== '') lines.push(`complete -c pierone${condition} -a ${quote(names)}`);
