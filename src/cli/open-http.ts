@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
-import { discard, type Http, type HttpAnswer, type HttpRequest, type Send } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest, Send } from './http.ts';
 import { sendDirectly } from './http-direct.ts';
 import { explainFailure } from './http-failure.ts';
 
@@ -38,7 +38,7 @@ export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
         const answer = await sendOnce(current);
         const next = redirects < MAX_REDIRECTS ? redirectOf(current, answer) : undefined;
         if (!next) return answer;
-        await discard(answer);
+        answer.cancel();
         current = next;
       }
     },

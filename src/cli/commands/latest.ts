@@ -1,7 +1,6 @@
 import { type Client, pathOf } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, hasStatus } from '../errors.ts';
-import { discard } from '../http.ts';
 import { textOf } from '../lists.ts';
 import { teamOf } from '../names.ts';
 import { newestTags } from '../tag-lists.ts';
@@ -42,7 +41,8 @@ async function newestOfAll(client: Client, team: string, artifact: string) {
 /** The original has none. */
 async function hasOpenApi(client: Client): Promise<boolean> {
   try {
-    await discard(await client.open('/openapi.json', { method: 'HEAD' }));
+    const answer = await client.open('/openapi.json', { method: 'HEAD' });
+    answer.cancel();
     return true;
   } catch (error) {
     if (hasStatus(error, 404, 401, 403, 405)) return false;
