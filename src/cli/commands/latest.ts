@@ -3,7 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { CliError, hasStatus } from '../errors.ts';
 import { textOf } from '../lists.ts';
 import { teamOf } from '../names.ts';
-import { newestTags } from '../tag-lists.ts';
+import { NoTagsError, newestTags } from '../tag-lists.ts';
 
 export async function run({ input, client, output }: CommandContext): Promise<void> {
   const team = teamOf(input);
@@ -32,7 +32,7 @@ async function askForLatest(client: Client, team: string, artifact: string) {
 async function newestOfAll(client: Client, team: string, artifact: string) {
   if (await hasOpenApi(client)) return undefined;
   const tags = await newestTags(client, team, artifact, 1).catch((error: unknown) => {
-    if (error instanceof CliError && hasStatus(error.cause, 404)) return [];
+    if (error instanceof NoTagsError) return [];
     throw error;
   });
   return tags.at(-1)?.name;
