@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { memberOf } from './client.ts';
 import type { CommandContext } from './context.ts';
 import { hasStatus } from './errors.ts';
-import { discard, type HttpAnswer } from './http.ts';
+import type { HttpAnswer } from './http.ts';
 
 interface Finding {
   readonly check: string;
@@ -35,7 +35,7 @@ async function* reach(
   const check = 'registry';
   try {
     const answer = await (await context.http()).send({ url: new URL(`${url}/v2/`) });
-    await discard(answer);
+    answer.cancel();
     const isSafe = url.startsWith('https:') || isLoopback(new URL(url).hostname);
     if (!isSafe) {
       yield warning('TLS', 'none: tokens can be read on their way; use a URL of https://');
@@ -105,7 +105,7 @@ async function* checkToken(
         : problem(check, 'none: run pierone login, or set PIERONE_TOKEN');
       return;
     }
-    await discard(await client.open('/v2/'));
+    (await client.open('/v2/')).cancel();
     yield ok(check, 'the registry accepts it');
   } catch (error) {
     yield hasStatus(error, 401)
