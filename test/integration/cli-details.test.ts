@@ -92,7 +92,7 @@ describe('inspect-contents', () => {
     const { stdout, exitCode } = await inspect('1.0', '-o', 'json');
     expect(exitCode).toBe(0);
     expect(stdout).toBe(
-      `[{"layer_index":0,"layer_id":"${ZSTD}","mode":"0644","name":"opt/.wh.old","size":0,"created_time":0}]\n`,
+      `[{"layer_index": 0, "layer_id": "${ZSTD}", "mode": "0644", "name": "opt/.wh.old", "size": 0, "created_time": 0}]\n`,
     );
   });
 

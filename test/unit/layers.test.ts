@@ -162,6 +162,13 @@ test('concrete drivers are named by the composition root alone', () => {
   expect(forbidden.map(show)).toEqual([]);
 });
 
+test('the command loads a part of the server only when it runs one', () => {
+  const statically = sources.filter(
+    ({ file, text }) => file.startsWith('cli/') && /^import[^;]*'[./]+\/doctor\//m.test(text),
+  );
+  expect(statically.map(({ file }) => file)).toEqual([]);
+});
+
 test('each third-party package lives in its place', () => {
   const packages = imports.filter(({ isOurs, target }) => !isOurs && !target.startsWith('node:'));
   const forbidden = packages.filter(
