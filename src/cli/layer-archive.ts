@@ -1,10 +1,17 @@
-import { extract, type Header } from 'tar-stream';
+import { extract } from 'tar-stream';
 import { ByteReader } from '../workers/byte-reader.ts';
 import { compressionOf, copies, decompressGzip } from '../workers/decompress.ts';
 import { Unreadable } from '../workers/unreadable.ts';
 import { decompressZstd } from '../workers/zstd-frames.ts';
 
-export type { Header };
+/** What is told of a file; nothing else of its header stays in memory. */
+export interface ArchiveEntry {
+  readonly name: string;
+  readonly mode: number;
+  readonly sizeBytes: number;
+  /** In seconds since 1970; undefined: it is no time. */
+  readonly modified: number | undefined;
+}
 
 /** A tar archive's header is longer than any other format's first bytes. */
 const HEAD_BYTES = 512;
@@ -22,12 +29,12 @@ export class LayerUnreadable extends Error {
 }
 
 /**
- * The headers of a tar archive's entries: plain, in gzip or in zstd. What the entries hold is read and dropped.
+ * The entries of a tar archive: plain, in gzip or in zstd. What the entries hold is read and dropped.
  * @throws LayerUnreadable; what `chunks` throws
  */
 export async function* archiveEntries(
   chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Header, void, undefined> {
+): AsyncGenerator<ArchiveEntry, void, undefined> {
   const reader = new ByteReader(chunks);
   try {
     const head = await reader.take(HEAD_BYTES);
@@ -63,7 +70,7 @@ function decompressed(
 
 async function* entriesOf(
   chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Header, void, undefined> {
+): AsyncGenerator<ArchiveEntry, void, undefined> {
   const tar = extract(OPTIONS);
   let failure: unknown;
   const feeding = feed(tar, chunks).catch((error: unknown) => {
@@ -74,7 +81,9 @@ async function* entriesOf(
   try {
     for await (const entry of tar) {
       entries += 1;
-      yield entry.header;
+      const { name, mode, size: sizeBytes, mtime } = entry.header;
+      const modified = mtime.getTime() / 1000;
+      yield { name, mode, sizeBytes, modified: Number.isNaN(modified) ? undefined : modified };
       entry.resume();
     }
   } catch (cause) {

@@ -27,8 +27,9 @@ export async function startProgress(
     barIncompleteChar: '-',
     barsize: 20,
     clearOnComplete: true,
-    hideCursor: true,
-    // Another listener for signals would keep Ctrl-C from ending the command.
+    // Ctrl-C ends the command at once: whatever the bar had changed of the terminal would stay so.
+    hideCursor: false,
+    linewrap: true,
     gracefulExit: false,
   });
   const begin = Date.now();

@@ -2,7 +2,7 @@ import { type Client, memberOf, pathOf } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type Layer, type Repository, readLayers, repositoryPath } from '../image-manifest.ts';
-import { archiveEntries, type Header, LayerUnreadable } from '../layer-archive.ts';
+import { type ArchiveEntry, archiveEntries, LayerUnreadable } from '../layer-archive.ts';
 import type { Column, Row } from '../output.ts';
 import { startProgress } from '../progress.ts';
 
@@ -61,9 +61,9 @@ async function* rowsOf(
     for (const [index, layer] of layers.entries()) {
       if (found >= limit) break;
       let hasEntries = false;
-      for await (const headers of sortedHeaders(inspection, layer)) {
-        hasEntries ||= headers.length > 0;
-        yield headers.map((header) => rowOf(index, layer, header));
+      for await (const entries of sortedEntries(inspection, layer)) {
+        hasEntries ||= entries.length > 0;
+        yield entries.map((entry) => rowOf(index, layer, entry));
       }
       if (hasEntries) found += 1;
     }
@@ -71,20 +71,20 @@ async function* rowsOf(
 }
 
 /** A layer with more entries than can be sorted at once comes in parts, each sorted. */
-async function* sortedHeaders(
+async function* sortedEntries(
   { client, context, repository }: Inspection,
   { digest, sizeBytes }: Layer,
-): AsyncGenerator<readonly Header[], void, undefined> {
+): AsyncGenerator<readonly ArchiveEntry[], void, undefined> {
   const { body } = await client.open(`${repositoryPath(repository)}/blobs/${digest}`);
   const progress = await startProgress(context.streams.stderr, digest.slice(0, 19), sizeBytes);
-  let headers: Header[] = [];
+  let entries: ArchiveEntry[] = [];
   try {
-    for await (const header of archiveEntries(counted(body, (bytes) => progress.add(bytes)))) {
-      headers.push(header);
-      if (headers.length < MAX_SORTED) continue;
+    for await (const entry of archiveEntries(counted(body, (bytes) => progress.add(bytes)))) {
+      entries.push(entry);
+      if (entries.length < MAX_SORTED) continue;
       progress.end();
-      yield headers.toSorted(byName);
-      headers = [];
+      yield entries.toSorted(byName);
+      entries = [];
     }
   } catch (error) {
     if (!(error instanceof LayerUnreadable)) throw error;
@@ -92,7 +92,7 @@ async function* sortedHeaders(
   } finally {
     progress.end();
   }
-  yield headers.toSorted(byName);
+  yield entries.toSorted(byName);
 }
 
 async function* counted(
@@ -105,18 +105,17 @@ async function* counted(
   }
 }
 
-function byName(a: Header, b: Header): number {
+function byName(a: ArchiveEntry, b: ArchiveEntry): number {
   return a.name < b.name ? -1 : Number(a.name > b.name);
 }
 
-function rowOf(index: number, { digest }: Layer, { mode, name, size, mtime }: Header): Row {
-  const time = mtime.getTime() / 1000;
+function rowOf(index: number, { digest }: Layer, entry: ArchiveEntry): Row {
   return {
     layer_index: index,
     layer_id: digest,
-    mode: (mode & 0o7777).toString(8).padStart(4, '0'),
-    name,
-    size,
-    created_time: Number.isNaN(time) ? null : time,
+    mode: (entry.mode & 0o7777).toString(8).padStart(4, '0'),
+    name: entry.name,
+    size: entry.sizeBytes,
+    created_time: entry.modified,
   };
 }
