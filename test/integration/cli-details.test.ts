@@ -196,6 +196,13 @@ describe.each([
   ['inspect-contents', 'acme', 'app', '1.0'],
   ['describe', 'acme', 'app', '1.0'],
 ])('%s', (...args) => {
+  test('says that there is no such artifact', async () => {
+    const [name = '', team = '', , tag = ''] = args;
+    const { exitCode, stderr } = await run(name, team, 'nothing', tag);
+    expect(stderr).toMatch(/^pierone: .*(does not exist|does not have this).*\n$/);
+    expect(exitCode).toBeGreaterThan(0);
+  });
+
   test('says what to do without a token, and with one that is not valid', async () => {
     const without = await pierone(args, { PIERONE_URL: fixture.registry.url });
     expect([without.exitCode, without.stderr]).toEqual([

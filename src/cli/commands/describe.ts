@@ -1,16 +1,18 @@
 import pc from 'picocolors';
 import { withoutControls } from '../cell.ts';
-import { type Client, memberOf, pathOf } from '../client.ts';
+import { type Client, pathOf } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, hasStatus } from '../errors.ts';
+import { teamOf } from '../names.ts';
 import { type Section, sectionsOf } from '../tag-details.ts';
+import { newestTags } from '../tag-lists.ts';
 
 /** In the table of tsv, and of text's sections. */
 const COLUMNS = [{ name: 'field' }, { name: 'value' }];
 
 export async function run(context: CommandContext): Promise<void> {
   const { input, output } = context;
-  const [team, artifact, tag] = [input.operand(0), input.operand(1), input.operand(2)];
+  const [team, artifact, tag] = [teamOf(input), input.operand(1), input.operand(2)];
   const details = await readTag(await context.client(), team, artifact, tag);
   if (output.format === 'json') return output.json(details);
   const sections = sectionsOf(details, { team, artifact, tag });
@@ -30,31 +32,20 @@ async function readTag(
   artifact: string,
   tag: string,
 ): Promise<unknown> {
-  const tags = pathOf('teams', team, 'artifacts', artifact, 'tags');
+  const path = pathOf('teams', team, 'artifacts', artifact, 'tags', tag);
   try {
-    return (await client.json(tags + pathOf(tag))).value;
+    return (await client.json(path)).value;
   } catch (error) {
     if (!hasStatus(error, 404)) throw error;
   }
-  const summary = await findTag(client, tags, tag);
-  if (summary === undefined) {
+  const tags = await newestTags(client, team, artifact, 0);
+  const members = tags.find(({ name }) => name === tag)?.members;
+  if (typeof members !== 'object' || members === null) {
     throw new CliError(
       `There is no ${team}/${artifact}:${tag}: see pierone tags ${team} ${artifact}.`,
     );
   }
-  return { ...summary, scm_source: await readSource(client, tags + pathOf(tag)) };
-}
-
-async function findTag(client: Client, tags: string, name: string): Promise<object | undefined> {
-  try {
-    for await (const page of client.pages(tags)) {
-      const found = page.find((tag) => memberOf(tag, 'name') === name);
-      if (typeof found === 'object' && found !== null) return found;
-    }
-  } catch (error) {
-    if (!hasStatus(error, 404)) throw error;
-  }
-  return undefined;
+  return { ...members, scm_source: await readSource(client, path) };
 }
 
 async function readSource(client: Client, tag: string): Promise<unknown> {

@@ -1,10 +1,12 @@
-import { type Client, memberOf, pathOf } from '../client.ts';
+import type { Client } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type Layer, type Repository, readLayers, repositoryPath } from '../image-manifest.ts';
 import { type ArchiveEntry, archiveEntries, LayerUnreadable } from '../layer-archive.ts';
+import { teamOf } from '../names.ts';
 import type { Column, Row } from '../output.ts';
 import { startProgress } from '../progress.ts';
+import { newestTags } from '../tag-lists.ts';
 
 const COLUMNS: readonly Column[] = [
   { name: 'layer_index', title: 'Idx' },
@@ -29,8 +31,8 @@ interface Inspection {
 
 export async function run(context: CommandContext): Promise<void> {
   const { input, output } = context;
+  const repository = { team: teamOf(input), artifact: input.operand(1) };
   const client = await context.client();
-  const repository = { team: input.operand(0), artifact: input.operand(1) };
   const named = input.operandsFrom(2);
   const tags = named.length > 0 ? named : await tagNames(client, repository);
   const limit = input.count('limit') ?? 1;
@@ -40,14 +42,8 @@ export async function run(context: CommandContext): Promise<void> {
 }
 
 async function tagNames(client: Client, { team, artifact }: Repository): Promise<string[]> {
-  const names: string[] = [];
-  for await (const page of client.pages(pathOf('teams', team, 'artifacts', artifact, 'tags'))) {
-    for (const tag of page) {
-      const name = memberOf(tag, 'name');
-      if (typeof name === 'string') names.push(name);
-    }
-  }
-  return names;
+  const tags = await newestTags(client, team, artifact, 0);
+  return tags.map(({ name }) => name);
 }
 
 async function* rowsOf(
