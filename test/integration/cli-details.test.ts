@@ -219,12 +219,3 @@ describe.each([
     expect(down.stderr).toMatch(/^pierone: .*127\.0\.0\.1:9.*\n$/);
   });
 });
-
-test('the deprecated commands of the original say so', async () => {
-  const cves = await run('cves', 'acme', 'app', '1.0');
-  expect([cves.exitCode, cves.stdout]).toEqual([0, '']);
-  expect(cves.stderr).toMatch(/^pierone: cves is deprecated.*\n$/);
-  const mark = await run('mark-production-ready', 'INC-1', 'acme', 'app', '1.0');
-  expect(mark.exitCode).toBe(1);
-  expect(mark.stderr).toMatch(/^pierone: acme\/app:1\.0 was not marked: .*deprecated.*\n$/);
-});

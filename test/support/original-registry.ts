@@ -40,6 +40,8 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     status: '',
   },
   '/tags/abc1': [{ team: 'acme', artifact: 'shop', name: '1.0' }],
+  // Of the servers that came after it.
+  [`${SHOP}/tags/1.0/production-ready`]: {},
   '/v1/search': { results: [{ name: 'acme/shop' }] },
 };
 

@@ -29,7 +29,8 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'tags',
     summary: 'List tags, with who pushed them and when',
-    description: 'The newest tag comes last.',
+    description:
+      'The newest tag comes last. Status is for registries that check images; others say Not Processed.',
     arguments: [
       TEAM,
       { name: '[artifact...]', description: 'of the team; all of them if none is given' },
@@ -84,6 +85,7 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'image',
     summary: 'Find the tags of an image by its digest',
+    description: 'An image that is not found is told, and is no error.',
     arguments: [
       {
         name: '<image>',
@@ -141,5 +143,26 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
       ['events acme -l 0 -o json', 'all that ever happened to images of acme'],
     ],
     load: () => import('../commands/events.ts'),
+  },
+  {
+    name: 'mark-production-ready',
+    summary: 'Mark a tag as ready for production, in registries that check images',
+    isHidden: true,
+    arguments: [
+      { name: '<incident>', description: 'why, as in INC-42' },
+      TEAM,
+      ARTIFACT,
+      { name: '<tag>', description: 'of the artifact' },
+    ],
+    examples: [['mark-production-ready INC-42 acme shop 1.7', 'in spite of what the check says']],
+    load: () => import('../commands/mark-production-ready.ts'),
+  },
+  {
+    name: 'cves',
+    summary: 'Does nothing: kept for scripts that call it',
+    isHidden: true,
+    arguments: [TEAM, ARTIFACT, { name: '<tag>', description: 'of the artifact' }],
+    examples: [['cves acme shop 1.7', 'says that it does nothing, with exit code 0']],
+    load: () => import('../commands/cves.ts'),
   },
 ];

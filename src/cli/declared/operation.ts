@@ -30,16 +30,15 @@ export const OPERATION_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'completion',
     summary: 'Print a script that completes commands in your shell',
-    description: [
-      'To have it in each new shell:',
-      'bash: echo \'eval "$(pierone completion bash)"\' >> ~/.bashrc',
-      'zsh: echo \'eval "$(pierone completion zsh)"\' >> ~/.zshrc (after compinit)',
-      'fish: pierone completion fish > ~/.config/fish/completions/pierone.fish',
-    ].join('\n'),
+    description:
+      'To have it in each new shell, write eval "$(pierone completion bash)" into ~/.bashrc, or the same with zsh into ~/.zshrc, behind compinit; fish reads it from a file.',
     arguments: [
       { name: '<shell>', description: 'bash, zsh or fish', choices: ['bash', 'zsh', 'fish'] },
     ],
-    examples: [['completion bash', 'the script for bash']],
+    examples: [
+      ['completion bash', 'the script for bash'],
+      ['completion fish > ~/.config/fish/completions/pierone.fish', 'for each new fish'],
+    ],
     load: () => import('../commands/completion.ts'),
   },
 ];
