@@ -197,7 +197,7 @@ describe.each([
   ['describe', 'acme', 'app', '1.0'],
 ])('%s', (...args) => {
   test('says that there is no such artifact', async () => {
-    const [name = '', team = '', , tag = ''] = args;
+    const [name, team, , tag] = args;
     const { exitCode, stderr } = await run(name, team, 'nothing', tag);
     expect(stderr).toMatch(/^pierone: .*(does not exist|does not have this).*\n$/);
     expect(exitCode).toBeGreaterThan(0);
