@@ -207,6 +207,15 @@ describe('over TLS', () => {
   });
 });
 
+test('a list in pages is printed whole, whatever the path of the registry is', async () => {
+  const { stdout } = await pierone(['teams', '--url', `${original.url}/paged/`]);
+  expect(linesOf(stdout)).toEqual(['Name', 'a', 'b', 'c']);
+  expect(original.requests.slice(-2)).toEqual([
+    'GET /paged/teams?limit=1000 Bearer a-secret-token',
+    'GET /paged/teams?limit=2&after=ImIi Bearer a-secret-token',
+  ]);
+});
+
 test('a redirect is followed, and the token stays with its host', async () => {
   const other = await startOriginalRegistry(workspace);
   const before = original.requests.length;
