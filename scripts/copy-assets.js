@@ -1,6 +1,6 @@
 // Copies what the compiler leaves: the SQL of the migrations and the files of Swagger UI. The part of `npm run build`
 // after tsc.
-import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
@@ -31,4 +31,7 @@ for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css']) {
   );
 }
 
-chmodSync(fileURLToPath(new URL('dist/main.js', root)), 0o755);
+for (const name of ['main.js', 'cli/main.js', 'cli/credential-helper.js']) {
+  const file = fileURLToPath(new URL(name, new URL('dist/', root)));
+  if (existsSync(file)) chmodSync(file, 0o755);
+}

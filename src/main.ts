@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   if (args.length > 0) {
     throw new StartError(
-      `There is no option ${args[0]}: settings are environment variables, see pierone --help.`,
+      `There is no option ${args[0]}: settings are environment variables, see pierone serve --help.`,
     );
   }
   const config = readConfig(process.env);
@@ -62,6 +62,8 @@ function onStopSignal(): Promise<NodeJS.Signals> {
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+    // `pierone serve` holds the other end of a channel: it closes however that ends, also by SIGKILL.
+    if (process.channel) process.on('disconnect', () => isStopping || onSignal('SIGTERM'));
   });
 }
 
@@ -73,18 +75,26 @@ async function stop(server: Server, log: Log): Promise<void> {
 function help(): string {
   const rows = describeSettings().map(({ name, fallback, description }) => {
     const value = fallback === '' ? '' : ` (default ${fallback})`;
-    return `  ${name}${value}\n      ${description}`;
+    return `  ${name}${value}\n${wrapped(description)}`;
   });
   return [
-    'Usage: pierone',
+    'Usage: pierone serve, or node dist/main.js',
     '',
-    'Runs the Pier One registry. Ctrl-C or SIGTERM ends it. Settings are environment variables:',
+    'Runs the Pier One registry. Ctrl-C or SIGTERM ends it.',
+    '',
+    'Settings are environment variables:',
     '',
     ...rows,
     '',
     'Exit codes: 0 ended by a signal; 1 it could not start, or a second signal ended it.',
     '',
   ].join('\n');
+}
+
+/** Below a name, for a terminal of 80 columns. */
+function wrapped(text: string): string {
+  const lines = text.match(/\S.{0,72}\S(?=\s|$)|\S+/g) ?? [];
+  return lines.map((line) => `      ${line}`).join('\n');
 }
 
 try {

@@ -29,7 +29,12 @@ import { Manifests } from './registry/manifests.ts';
 import { TagReports } from './registry/tag-reports.ts';
 import { Uploads } from './registry/uploads.ts';
 import type { BlobStore } from './storage/blob-store.ts';
-import { describeStore, openStore, type StoreLocation } from './storage/open-store.ts';
+import {
+  describeStore,
+  openStore,
+  type StoreLocation,
+  storeMismatch,
+} from './storage/open-store.ts';
 import { observeStore } from './storage/store-requests.ts';
 import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
@@ -266,13 +271,7 @@ async function claimStore(metadata: MetadataStore, store: BlobStore, location: S
     ? await store.claim(registryId)
     : await store.registryId();
   if (carried === registryId) return registryId;
-  const [setting, question] =
-    location.kind === 'file'
-      ? ['STORAGE_DIRECTORY', 'is its volume mounted?']
-      : ['STORAGE_S3_BUCKET (and STORAGE_S3_PREFIX)', 'is it the right one?'];
-  throw new StartError(
-    `The ${describeStore(location)} ${carried ? `belongs to the registry ${carried}` : `carries no registry id (${question})`}, but the database is that of registry ${registryId}: set ${setting} and DATABASE_URL to a pair that belongs together.`,
-  );
+  throw new StartError(storeMismatch(location, carried, registryId));
 }
 
 interface IngestContext {

@@ -18,6 +18,7 @@ import {
 import { RefusalLimiter } from './refusal-limiter.ts';
 import type { RefusedLogins } from './refused-logins.ts';
 import type { RegistryTokens } from './registry-token.ts';
+import { type Standing, standingOf } from './standing.ts';
 import type { RegistryTokenContent } from './token-claims.ts';
 
 /** Says whom a credential stands for, and remembers it for a while. */
@@ -110,6 +111,12 @@ export class Access {
       : new Set<string>();
     const team = teamOf(repository);
     return decide({ action, team, identity, teams: teamsOfCaller }, settings);
+  }
+
+  /** @throws OciError UNAVAILABLE while the caller's teams can't be known */
+  standingOf({ identity, token }: Caller): Promise<Standing> {
+    const { settings, teams } = this.#parts;
+    return standingOf(identity, { settings, teamsOf: (known) => teams.teamsOf(known, token) });
   }
 
   /**

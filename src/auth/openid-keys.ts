@@ -67,6 +67,11 @@ export class IssuerKeys {
     return newer.find(header);
   }
 
+  /** Whether there are keys. @throws IdentityUnavailable that says why not */
+  async check(): Promise<void> {
+    await this.#current();
+  }
+
   async #current(): Promise<KeySet> {
     const keys = this.#keys;
     const age = keys ? this.#now() - keys.fetchedAt : Number.POSITIVE_INFINITY;

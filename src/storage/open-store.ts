@@ -40,3 +40,16 @@ export function describeStore(location: StoreLocation): string {
   const { bucket, prefix, endpoint = 'AWS', region } = location;
   return `S3 bucket ${bucket}${prefix ? `, below ${prefix},` : ''} at ${endpoint} (${region})`;
 }
+
+/** Why a store must not be used with the database of a registry: a sentence for the operator. */
+export function storeMismatch(
+  location: StoreLocation,
+  carried: string,
+  registryId: string,
+): string {
+  const [setting, question] =
+    location.kind === 'file'
+      ? ['STORAGE_DIRECTORY', 'is its volume mounted?']
+      : ['STORAGE_S3_BUCKET (and STORAGE_S3_PREFIX)', 'is it the right one?'];
+  return `The ${describeStore(location)} ${carried ? `belongs to the registry ${carried}` : `carries no registry id (${question})`}, but the database is that of registry ${registryId}: set ${setting} and DATABASE_URL to a pair that belongs together.`;
+}

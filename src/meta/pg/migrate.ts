@@ -34,12 +34,25 @@ async function runMissing(client: Client): Promise<string[]> {
   await client.query(
     'create table if not exists schema_migrations (name text primary key, applied timestamptz not null default now())',
   );
-  const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
-  const applied = new Set(rows.map((row) => row.name));
-  const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).toSorted();
-  const missing = names.filter((name) => !applied.has(name));
+  const { missing } = await compareMigrations(client);
   for (const name of missing) await run(client, name);
   return missing;
+}
+
+/** What this program would run, and what a newer one has run. The table schema_migrations must be there. */
+export async function compareMigrations(client: Client) {
+  const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
+  const applied = rows.map((row) => row.name);
+  const names = await migrationNames();
+  return {
+    missing: names.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !names.includes(name)),
+  };
+}
+
+/** In the order in which they run. */
+export async function migrationNames(): Promise<string[]> {
+  return (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).toSorted();
 }
 
 async function run(client: Client, name: string): Promise<void> {

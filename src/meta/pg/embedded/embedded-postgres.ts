@@ -62,7 +62,7 @@ async function complete(
   try {
     const version = await prepareDatabase(client);
     log.info({ directory, version, pid: postmaster.pid }, 'embedded PostgreSQL: running');
-    return { url: urlOf(postmaster), version, directory, stop: () => keeper.stop() };
+    return { url: databaseUrl(postmaster), version, directory, stop: () => keeper.stop() };
   } catch (error) {
     await keeper.stop();
     throw error;
@@ -78,7 +78,7 @@ async function prepareDatabase(client: Client): Promise<string> {
 }
 
 /** The host is a parameter and the user too: WHATWG's URL knows no user at an empty host. */
-function urlOf({ socketDirectory, port }: Postmaster): string {
+export function databaseUrl({ socketDirectory, port }: Postmaster): string {
   const host = encodeURIComponent(socketDirectory);
   return `postgresql:///${DATABASE}?host=${host}&port=${port}&user=postgres&sslmode=disable`;
 }
