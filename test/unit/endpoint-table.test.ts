@@ -65,6 +65,7 @@ test('what the original asks a token for although all may read, asks for one her
     'listTeamStatistics',
     'recheckArtifact',
     'recheckTag',
+    'whoAmI',
   ]);
   expect(needs('none').toSorted()).toEqual([
     'discoverSchema',
