@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
+import { withoutControls } from './cell.ts';
 import { COMMANDS, commandsNamed } from './commands.ts';
 import type { Environment, Streams } from './environment.ts';
 import { CliError, EXIT, UsageError } from './errors.ts';
@@ -55,6 +56,13 @@ function explainUsage({ code, message }: CommanderError, command: string): strin
   return `${sentence}${hint && ` ${hint}`}; see ${help}.`;
 }
 
+/** Of the error, and of what caused it. */
+function stacksOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  const causes = error.cause === undefined ? [] : stacksOf(error.cause);
+  return [error.stack ?? error.message, ...causes];
+}
+
 /** Whoever reads the output may stop reading: `pierone teams | head -1`. */
 streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.done);
@@ -67,7 +75,7 @@ try {
   await main(args);
 } catch (error) {
   const isExpected = error instanceof CliError && !args.includes('--debug');
-  const text = error instanceof Error ? (isExpected ? error.message : error.stack) : String(error);
+  const text = isExpected ? withoutControls(error.message) : stacksOf(error).join('\ncaused by ');
   streams.stderr.write(`pierone: ${text}\n`);
   process.exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
 }

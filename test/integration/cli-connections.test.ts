@@ -281,6 +281,12 @@ describe('proxies', () => {
   });
 });
 
+test('--debug shows what caused an error', async () => {
+  const [port] = await findFreePorts(1);
+  const args = ['teams', '--debug', '--url', `http://127.0.0.1:${port}`];
+  expect((await pierone(args)).stderr).toMatch(/^caused by Error: connect ECONNREFUSED/m);
+});
+
 test('--debug shows requests and the stack of errors, and no token', async () => {
   const { exitCode, stderr } = await pierone(['events', '--debug']);
   expect(exitCode).toBe(1);

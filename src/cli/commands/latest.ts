@@ -1,3 +1,4 @@
+import { withoutControls } from '../cell.ts';
 import { type Client, pathOf } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, hasStatus } from '../errors.ts';
@@ -14,7 +15,7 @@ export async function run({ input, client, output }: CommandContext): Promise<vo
   if (latest === undefined) {
     throw new CliError(`Latest tag not found: ${team}/${artifact} has no immutable tag.`);
   }
-  await output.line(latest);
+  await output.line(withoutControls(latest));
 }
 
 /** What docker would pull as `latest`. */
