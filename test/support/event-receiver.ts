@@ -120,7 +120,9 @@ class Receiver implements EventReceiver {
       const answer = await this.answer(event);
       if (answer === 'hang')
         return void (await new Promise((resolve) => request.socket.once('close', resolve)));
-      if (answer === 'cut') return void request.socket.destroy();
+      // Whoever sent it learns of no answer any more, and sends it again.
+      const isDown = this.#server === undefined;
+      if (answer === 'cut' || isDown) return void request.socket.destroy();
       if (answer === 200) this.taken.push(event);
       response.writeHead(answer).end();
     } finally {
