@@ -138,3 +138,21 @@ test('to find what is due reads as much as it gives, however much waits', async 
     expect(none['outbox'] ?? 0).toBe(0);
   }
 });
+
+test('what a sink that is down left for too long is parked, some at a time, and listed in pages', async () => {
+  const { outbox } = metadata;
+  await addEvents('down', 5);
+  await sql(
+    postgres.url,
+    "update outbox set happened = now() - interval '2 hours' where sink = 'down' and tag <> 'v5'",
+  );
+  const hourMs = 3_600_000;
+  expect(await outbox.parkAged('down', hourMs, 'it was down', 3)).toBe(3);
+  expect(await outbox.parkAged('down', hourMs, 'it was down', 3)).toBe(1);
+  const first = await outbox.listFailed(undefined, 3);
+  const rest = await outbox.listFailed(first.at(-1)?.id, 3);
+  expect([...first, ...rest].map(({ event }) => event.tag)).toEqual(['v1', 'v2', 'v3', 'v4']);
+  expect(rest[0]).toMatchObject({ sink: 'down', error: 'it was down', parked: expect.any(Date) });
+  const [queue] = await outbox.scan('down', undefined, 5, 5);
+  expect(queue?.entries.map(({ event }) => event.tag)).toEqual(['v5']);
+});

@@ -32,6 +32,8 @@ export interface EventReceiver {
   tagsOf(repository: string): string[];
   /** Waits until it took so many different events. */
   took(count: number): Promise<void>;
+  /** Forgets what came, and takes everything. */
+  reset(): void;
   /** Refuses connections. */
   goDown(): Promise<void>;
   /** At the same address. */
@@ -74,6 +76,13 @@ class Receiver implements EventReceiver {
   async took(count: number): Promise<void> {
     const taken = () => new Set(this.taken.map(({ id }) => id)).size;
     await waitUntil(`${count} events at the receiver`, () => taken() >= count);
+  }
+
+  reset(): void {
+    this.taken.splice(0);
+    this.seen.splice(0);
+    Object.assign(this.most, { ofRepository: 0, ofAll: 0 });
+    this.answer = TAKES;
   }
 
   async comeUp(): Promise<void> {
