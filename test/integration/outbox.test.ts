@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { migrate } from '../../src/meta/pg/migrate.ts';
 import { type EventReceiver, startReceiver, TAKES, takesAfter } from '../support/event-receiver.ts';
 import { HttpSink } from '../support/http-sink.ts';
 import { JsonValue } from '../support/json.ts';
@@ -37,6 +38,7 @@ beforeAll(async () => {
     startReceiver(),
   ]);
   databaseUrl = postgres.url;
+  await migrate(databaseUrl);
 });
 beforeEach(() => {
   receiver.reset();
@@ -314,5 +316,17 @@ describe('with a registry of its own', () => {
     await close();
     expect(receiver.tagsOf(app)).toEqual(['v0']);
     expect(await outbox()).toEqual([]);
+  });
+
+  test('a database that dies in the middle of deliveries makes no doubles', async () => {
+    receiver.answer = takesAfter(30);
+    await start();
+    for (const tag of names(10)) await push(app, tag);
+    await waitUntil('deliveries under way', () => receiver.seen.length > 1);
+    await postgres.kill();
+    await postgres.start();
+    await receiver.took(10);
+    await outboxIsEmpty();
+    expect(receiver.tagsOf(app)).toEqual(names(10));
   });
 });
