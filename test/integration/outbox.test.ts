@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from '../../src/meta/pg/migrate.ts';
-import { type EventReceiver, startReceiver, TAKES, takesAfter } from '../support/event-receiver.ts';
+import { type EventReceiver, startReceiver, takesAfter } from '../support/event-receiver.ts';
 import { HttpSink } from '../support/http-sink.ts';
 import { JsonValue } from '../support/json.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -119,9 +119,8 @@ describe('with one registry', () => {
     expect(first?.at('digest').text).toBe(imageOf(CONFIG, [], 'a').digest);
     expect(first?.at('principal', 'uid').text).toBe('anonymous');
     expect(first?.at('mediaType').text).toBe('application/vnd.oci.image.manifest.v1+json');
-    expect(first?.at('sizeBytes')).toEqual(
-      new JsonValue(imageOf(CONFIG, [], 'a').bytes.length, '$.event.sizeBytes'),
-    );
+    const size = imageOf(CONFIG, [], 'a').bytes.length;
+    expect(first?.at('sizeBytes')).toEqual(new JsonValue(size, '$.event.sizeBytes'));
     expect(refused?.at('reason').text).toContain('tag already exists');
     expect(new Set(receiver.taken.map(({ id }) => id)).size).toBe(4);
     await outboxIsEmpty();
@@ -157,9 +156,8 @@ describe('with one registry', () => {
     expect(receiver.taken.map(({ repository }) => repository)).not.toContain('team/bad');
     await receiver.took(6);
     expect(receiver.tagsOf('team/bad')).toEqual(names(3));
-    expect(receiver.seen.filter(({ tag }) => tag === 'v0')).toHaveLength(5);
-    const ids = receiver.seen.filter(({ repository }) => repository === 'team/bad').slice(0, 4);
-    expect(new Set(ids.map(({ id }) => id)).size).toBe(1);
+    const ids = receiver.seen.flatMap(({ id, tag }) => (tag === 'v0' ? [id] : []));
+    expect([ids.length, new Set(ids).size]).toEqual([5, 2]);
   });
 
   test('a sink that is down is asked now and then, however much waits, and gets all when it is back', async () => {
@@ -256,7 +254,6 @@ describe('with a registry of its own', () => {
     expect(failed?.at('parked').text).toMatch(/^20/);
     expect(answer.at('failed').items).toHaveLength(1);
     const [sink] = answer.at('sinks').items;
-    expect(sink?.at('name').text).toBe('test');
     expect(sink?.at('description').text).toBe(`events to ${receiver.url}`);
     expect(sink?.at('last_error').text).toBe('the receiver answered 500');
     expect(await metricOf('pierone_outbox_parked{sink="test"}', 1)).toBe(1);
@@ -301,7 +298,6 @@ describe('with a registry of its own', () => {
     await push(app, 'v0');
     await registry?.close();
     await receiver.comeUp();
-    receiver.answer = TAKES;
     await start();
     await push(app, 'v1');
     await receiver.took(2);
