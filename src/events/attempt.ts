@@ -27,7 +27,7 @@ export async function attempt(
   });
   const abort = () => controller.abort();
   const timer = setTimeout(abort, timeoutMs);
-  cut.addEventListener('abort', abort);
+  cut.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([isAborted, deliver(sink, event, signal)]);
   } finally {

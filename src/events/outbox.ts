@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Locks } from '../meta/metadata-store.ts';
 import { LOGINS_QUEUE, type OutboxRecords } from '../meta/outbox-records.ts';
@@ -7,6 +8,8 @@ import { Deliveries } from './deliveries.ts';
 import type { Sink } from './sink.ts';
 import { type DeliverySettings, SinkDelivery } from './sink-delivery.ts';
 import { SinkWatch } from './sink-watch.ts';
+
+const STOP_TIMEOUT_MS = 8000;
 
 export interface OutboxOptions {
   readonly sinks: readonly Sink[];
@@ -52,8 +55,10 @@ export class Outbox {
 
   /** Deliveries under way end, up to a bound; then the sinks are closed. */
   async stop(): Promise<void> {
-    await this.#watch.stop();
-    await Promise.all(this.#running.map((delivery) => delivery.stop()));
+    const ended = [this.#watch, ...this.#running].map((part) => part.stop());
+    // A database that hangs answers no question under way.
+    const isTimeOver = delay(STOP_TIMEOUT_MS, undefined, { ref: false });
+    await Promise.race([Promise.all(ended), isTimeOver]);
     for (const sink of this.#sinks) sink.close();
   }
 }

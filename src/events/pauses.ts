@@ -42,11 +42,6 @@ export class Breaker {
     return this.#failures >= FAILURES_TO_OPEN && this.#queues.size >= QUEUES_TO_OPEN;
   }
 
-  /** True between a failure and the next success. */
-  get isFailing(): boolean {
-    return this.#failures > 0;
-  }
-
   /** Until a delivery may be tried; 0 while it is closed. */
   get waitMs(): number {
     return this.isOpen ? Math.max(0, this.#nextProbeAt - this.#now()) : 0;

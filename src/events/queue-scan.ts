@@ -14,7 +14,8 @@ export class QueueScan {
   readonly #records: OutboxRecords;
   /** Behind which queue it goes on. */
   #cursor: QueueName | undefined;
-  #began = 0;
+  /** What its queries took so far. */
+  #tookMs = 0;
   /** The first time at which an event is due that wasn't. */
   #firstDueAt = Number.POSITIVE_INFINITY;
   #nextAt = 0;
@@ -38,11 +39,13 @@ export class QueueScan {
   /** The next queues whose first event is due. */
   async read(): Promise<OutboxQueue[]> {
     if (this.#cursor === undefined) {
-      this.#began = performance.now();
+      this.#tookMs = 0;
       this.#firstDueAt = Number.POSITIVE_INFINITY;
     }
+    const begin = performance.now();
     const queues = await this.#records.scan(this.#sink, this.#cursor, SCAN_QUEUES, QUEUE_DEPTH);
     const now = performance.now();
+    this.#tookMs += now - begin;
     for (const { waitMs } of queues) {
       if (waitMs > 0) this.#firstDueAt = Math.min(this.#firstDueAt, now + waitMs);
     }
@@ -52,8 +55,7 @@ export class QueueScan {
   }
 
   #nextScan(now: number): number {
-    const tookMs = now - this.#began;
-    const next = now + Math.max(SCAN_EVERY_MS, SCAN_SHARE * tookMs);
-    return Math.max(now + SCAN_SHARE * tookMs, Math.min(next, this.#firstDueAt));
+    const earliest = now + SCAN_SHARE * this.#tookMs;
+    return Math.max(earliest, Math.min(now + SCAN_EVERY_MS, this.#firstDueAt));
   }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Log } from '../log.ts';
 import type { HeldLock, Locks } from '../meta/metadata-store.ts';
 import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/outbox-records.ts';
@@ -61,6 +62,8 @@ export class SinkDelivery {
   constructor(options: SinkDeliveryOptions) {
     const { sink, records, log } = options;
     this.#options = options;
+    // Each delivery under way listens.
+    setMaxListeners(0, this.#cut.signal);
     this.#removals = new Removals(records, log);
     this.#news = new SinkNews(sink.name, records, log);
     this.#scan = new QueueScan(sink.name, records);

@@ -2,6 +2,8 @@ import type { Log } from '../log.ts';
 import type { OutboxRecords, SinkReport } from '../meta/outbox-records.ts';
 
 const REPORT_EVERY_MS = 2000;
+/** A sink that fails now and then is logged so often. */
+const LOG_EVERY_MS = 60_000;
 
 /** What is told of a sink: to the log when it changes, to all instances from time to time. */
 export class SinkNews {
@@ -11,7 +13,9 @@ export class SinkNews {
   /** Undefined: all is told. */
   #report: SinkReport | undefined = {};
   #reportedAt = Number.NEGATIVE_INFINITY;
-  #isFailing = false;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+  /** The log says that it fails. */
+  #isLogged = false;
 
   constructor(sink: string, records: OutboxRecords, log: Log) {
     this.#sink = sink;
@@ -21,19 +25,20 @@ export class SinkNews {
 
   succeeded(): void {
     this.#report = { ...this.#report, lastSuccess: new Date() };
-    if (this.#isFailing) this.#log.info({ sink: this.#sink }, 'events are delivered again');
-    this.#isFailing = false;
+    if (this.#isLogged) this.#log.info({ sink: this.#sink }, 'events are delivered again');
+    this.#isLogged = false;
   }
 
   failed(error: string): void {
     this.#report = { ...this.#report, lastFailure: new Date(), lastError: error };
-    if (!this.#isFailing) {
-      this.#log.warn(
-        { sink: this.#sink, error },
-        'an event could not be delivered; it is tried again',
-      );
-    }
-    this.#isFailing = true;
+    const now = performance.now();
+    if (this.#isLogged || now - this.#loggedAt < LOG_EVERY_MS) return;
+    this.#isLogged = true;
+    this.#loggedAt = now;
+    this.#log.warn(
+      { sink: this.#sink, error },
+      'an event could not be delivered; it is tried again',
+    );
   }
 
   async tell(isLast = false): Promise<void> {

@@ -17,7 +17,7 @@ export interface AccessScene {
   /** Ends with the scene. */
   start(
     environment?: Readonly<Record<string, string>>,
-    options?: Pick<RegistryOptions, 'onLogLine'>,
+    options?: Pick<RegistryOptions, 'onLogLine' | 'overrides'>,
   ): Promise<TestRegistry>;
   /** The same, without the settings of the identity provider. */
   startWith(environment: Readonly<Record<string, string>>): Promise<TestRegistry>;
@@ -50,14 +50,14 @@ class Scene implements AccessScene {
 
   start(
     environment: Readonly<Record<string, string>> = {},
-    options: Pick<RegistryOptions, 'onLogLine'> = {},
+    options: Pick<RegistryOptions, 'onLogLine' | 'overrides'> = {},
   ): Promise<TestRegistry> {
     return this.startWith({ ...this.provider.environment, ...environment }, options);
   }
 
   async startWith(
     environment: Readonly<Record<string, string>>,
-    options: Pick<RegistryOptions, 'onLogLine'> = {},
+    options: Pick<RegistryOptions, 'onLogLine' | 'overrides'> = {},
   ): Promise<TestRegistry> {
     const registry = await startRegistry({
       databaseUrl: this.postgres.url,

@@ -32,6 +32,8 @@ export interface EventReceiver {
   tagsOf(repository: string): string[];
   /** Waits until it took so many different events. */
   took(count: number): Promise<void>;
+  /** Forgets what came, and takes everything. */
+  reset(): void;
   /** Refuses connections. */
   goDown(): Promise<void>;
   /** At the same address. */
@@ -74,6 +76,13 @@ class Receiver implements EventReceiver {
   async took(count: number): Promise<void> {
     const taken = () => new Set(this.taken.map(({ id }) => id)).size;
     await waitUntil(`${count} events at the receiver`, () => taken() >= count);
+  }
+
+  reset(): void {
+    this.taken.splice(0);
+    this.seen.splice(0);
+    Object.assign(this.most, { ofRepository: 0, ofAll: 0 });
+    this.answer = TAKES;
   }
 
   async comeUp(): Promise<void> {
@@ -120,7 +129,9 @@ class Receiver implements EventReceiver {
       const answer = await this.answer(event);
       if (answer === 'hang')
         return void (await new Promise((resolve) => request.socket.once('close', resolve)));
-      if (answer === 'cut') return void request.socket.destroy();
+      // Whoever sent it learns of no answer any more, and sends it again.
+      const isDown = this.#server === undefined;
+      if (answer === 'cut' || isDown) return void request.socket.destroy();
       if (answer === 200) this.taken.push(event);
       response.writeHead(answer).end();
     } finally {

@@ -32,12 +32,16 @@ export interface ServerProcess {
   metric(name: string): Promise<number>;
 }
 
-/** Starts `dist/main.js` (run `npm run build` first). Stop it in a hook: a process that is left fails no test. */
+/**
+ * Starts `dist/main.js` (run `npm run build` first). Stop it in a hook: a process that is left fails no test.
+ * @param nodeArguments name another program
+ */
 export async function startServer(
   environment: Readonly<Record<string, string>>,
+  nodeArguments: readonly string[] = [MAIN],
 ): Promise<ServerProcess> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run npm run build`);
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, nodeArguments, {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',

@@ -43,6 +43,17 @@ export const ADD_LOGIN = {
 const EVENT = `event_id, queue, kind, tag, digest, previous_digest, media_type, size_bytes, reason, uid, realm, issuer,
                claims, happened`;
 
+/**
+ * Rows are compared, and sorted by all columns of the index, so that PostgreSQL can't take another one, and read what
+ * others wait for.
+ */
+const OF_QUEUE = `from outbox o where o.parked is null and (o.sink, o.queue, o.id) >= ($1, p.name, 0)
+                    and (o.sink, o.queue) <= ($1, p.name)
+                  order by o.sink, o.queue, o.id`;
+const firstQueueBehind = (name: string) =>
+  `select o.queue from outbox o where o.parked is null and (o.sink, o.queue) > ($1, ${name}) and o.sink <= $1
+   order by o.sink, o.queue limit 1`;
+
 /** @param page selects the names of queues; $1 is the sink, $2 how many entries of each */
 function queues(page: string): string {
   return `${page}
@@ -50,22 +61,18 @@ function queues(page: string): string {
            e.id::text, e.attempts, e.age_ms, e.event_id, e.queue, e.kind, e.tag, e.digest, e.previous_digest,
            e.media_type, e.size_bytes::float8, e.reason, e.uid, e.realm, e.issuer, e.claims, e.happened
     from page p
-    cross join lateral (select coalesce(o.due, now()) as due from outbox o
-                        where o.sink = $1 and o.parked is null and o.queue = p.name order by o.id limit 1) head
+    cross join lateral (select coalesce(o.due, now()) as due ${OF_QUEUE} limit 1) head
     left join lateral (select id, attempts, extract(epoch from now() - happened)::float8 * 1000 as age_ms, ${EVENT}
-                       from outbox o where o.sink = $1 and o.parked is null and o.queue = p.name
-                       order by o.id limit $2) e on head.due <= now()`;
+                       ${OF_QUEUE} limit $2) e on head.due <= now()`;
 }
 
 /** Goes from queue to queue, however many events each has. */
 export const SCAN = {
   name: 'outbox-scan',
   text: queues(`with recursive next (name) as (
-      (select o.queue from outbox o where o.sink = $1 and o.parked is null and o.queue > $3
-       order by o.queue limit 1)
+      (${firstQueueBehind('$3')})
       union all
-      select (select o.queue from outbox o where o.sink = $1 and o.parked is null and o.queue > n.name
-              order by o.queue limit 1)
+      select (${firstQueueBehind('n.name')})
       from next n where n.name is not null
     ), page as (select name from next where name is not null limit $4)`),
 };
