@@ -19,6 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'server.ts':  'everything',
   'background-jobs.ts': ['config.ts', 'registry/', 'storage/blob-store.ts', 'workers/ingest.ts', 'workers/scm-scan-pool.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
+  'open-dependencies.ts': ['config.ts', 'meta/', 'oci/', 'start-up.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
+  'start-up.ts': [...FOR_ALL],
   'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-original.ts', 'config-s3.ts', 'setting.ts', 'settings.ts'],
@@ -45,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
 
 /** Drivers: files that only the composition root, or what lies in the same folder, may name. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
-  'meta/pg/': ['server.ts'],
+  'meta/pg/': ['open-dependencies.ts'],
   'storage/file/': ['storage/open-store.ts'],
   'storage/s3/': ['storage/open-store.ts'],
   'http/uws-transport.ts': ['http/open-transport.ts'],
