@@ -14,21 +14,18 @@ COPY package.json package-lock.json .npmrc ./
 COPY scripts/no-scarf scripts/no-scarf
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npm run build
-
-FROM build AS pruned
 ARG SCM_SOURCE
-RUN npm prune --omit=dev --no-audit --no-fund && node scripts/assemble-image.js /image
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/assemble-image.js /image
 
 FROM ${BASE}
 # Of Node.js as of PostgreSQL's initdb, which starts a shell; a base may have it already.
-COPY --from=pruned /image/node /usr/local/bin/node
-COPY --from=pruned /image/sh /bin/sh
-COPY --from=pruned /image/root/ /
-COPY --from=pruned /opt/pierone/package.json /opt/pierone/LICENSE /opt/pierone/
-COPY --from=pruned /opt/pierone/node_modules /opt/pierone/node_modules
-COPY --from=pruned /opt/pierone/dist /opt/pierone/dist
-COPY --from=pruned --chown=65532:65532 /image/data /data
+COPY --from=build /image/node /usr/local/bin/node
+COPY --from=build /image/sh /bin/sh
+COPY --from=build /image/root/ /
+COPY --from=build /opt/pierone/package.json /opt/pierone/LICENSE /opt/pierone/
+COPY --from=build /opt/pierone/node_modules /opt/pierone/node_modules
+COPY --from=build /opt/pierone/dist /opt/pierone/dist
+COPY --from=build --chown=65532:65532 /image/data /data
 
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=16 \

@@ -27,6 +27,8 @@ import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
 
+/** From a connection that was accepted to its first request, next door. */
+const SETTLE_MS = 50;
 /** Time for storing what cut requests had sent. With SHUTDOWN_TIMEOUT's default it ends within the 30 s of Kubernetes. */
 const CUT_TIMEOUT_MS = 3_000;
 
@@ -187,6 +189,8 @@ function openIngest(
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {
   transport.stopAccepting();
+  // A balancer may have been given a connection just now, and its request is on the way.
+  if (timeoutMs > 0) await delay(SETTLE_MS);
   let timer: NodeJS.Timeout | undefined;
   const isTimeOver = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(true), timeoutMs);

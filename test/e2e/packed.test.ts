@@ -6,6 +6,7 @@ import { findFreePorts } from '../support/free-ports.ts';
 import { JsonValue } from '../support/json.ts';
 import { makeImage } from '../support/oci-layout.ts';
 import { run, startInBackground } from '../support/process-runner.ts';
+import { endProcess, processesBelow } from '../support/process-table.ts';
 import { getManifest } from '../support/registry-api.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
@@ -73,7 +74,13 @@ test('the packed tarball starts by npx in an empty folder, and serves a push', a
       },
     },
   );
-  workspace.defer(() => server.end());
+  // npx's shell doesn't hand signals on.
+  workspace.defer(async () => {
+    const started = await processesBelow(empty);
+    const program = started.find(({ commandLine }) => commandLine.includes('/bin/pierone'));
+    if (program) await endProcess(program.pid);
+    await server.end();
+  });
   await waitUntil(
     'the server',
     () => {

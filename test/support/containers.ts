@@ -86,19 +86,21 @@ function openContainers(workspace: Workspace, store: readonly string[]): Contain
   };
 }
 
-/** As compose.yaml has it. podman would raise limits above those of this machine, and may not. */
+/** As compose.yaml has it. podman by itself would raise limits above those of this machine, and may not. */
 export async function confined(): Promise<string[]> {
   const limits = await readFile('/proc/self/limits', 'utf8');
-  const hard = (name: string) => new RegExp(`^${name} +\\S+ +(\\S+)`, 'm').exec(limits)?.[1] ?? '1';
-  const ulimit = (name: string, limit: string) => `--ulimit=${name}=${limit}:${limit}`;
+  const ulimit = (name: string, title: string, most: number) => {
+    const hard = Number(new RegExp(`^${title} +\\S+ +(\\d+)`, 'm').exec(limits)?.[1] ?? most);
+    return `--ulimit=${name}=${Math.min(hard, most)}:${Math.min(hard, most)}`;
+  };
   return [
     '--network=host',
     '--read-only',
     '--read-only-tmpfs=false',
     '--cap-drop=all',
     '--security-opt=no-new-privileges',
-    ulimit('nofile', hard('Max open files').replace('unlimited', '1048576')),
-    ulimit('nproc', hard('Max processes').replace('unlimited', '65536')),
+    ulimit('nofile', 'Max open files', 16_384),
+    ulimit('nproc', 'Max processes', 4096),
   ];
 }
 

@@ -66,8 +66,8 @@ export async function startComposeNginx(
   const [port = 0] = await findFreePorts(1);
   const text = await readFile(COMPOSE_CONFIGURATION, 'utf8');
   const site = [
-    ['server pierone-1:8080;', `server ${first};`] as const,
-    ['server pierone-2:8080;', `server ${second};`] as const,
+    ['server pierone-1:8080 ', `server ${first} `] as const,
+    ['server pierone-2:8080 ', `server ${second} `] as const,
     ['listen 8080;', `listen 127.0.0.1:${port};`] as const,
     ['/etc/nginx/pierone-streaming.conf;', `${STREAMING};`] as const,
   ].reduce(replaceOnce, text);
