@@ -74,7 +74,13 @@ describe('the image', () => {
 
     const look = 'echo node_modules/uWebSockets.js/*.node /root/.npm* /opt/pierone/src*';
     const { stdout } = await containers.podman(
-      ...['run', '--rm', ...(await confined()), '--entrypoint=/bin/sh', IMAGE, '-c', look],
+      'run',
+      '--rm',
+      ...(await confined()),
+      '--entrypoint=/bin/sh',
+      IMAGE,
+      '-c',
+      look,
     );
     const { platform, arch, versions } = process;
     const binary = `node_modules/uWebSockets.js/uws_${platform}_${arch}_${versions.modules}.node`;
@@ -83,7 +89,10 @@ describe('the image', () => {
 
   test('refuses to run without access control where others reach it, and says how to', async () => {
     const { exitCode, stderr } = await containers.tryPodman(
-      ...['run', '--rm', ...(await confined()), IMAGE],
+      'run',
+      '--rm',
+      ...(await confined()),
+      IMAGE,
     );
     expect(exitCode).toBe(1);
     expect(stderr).toContain('docker run -e HTTP_ALLOW_UNPROTECTED=true');
@@ -196,10 +205,10 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
     const compose = await readCompose('compose.yaml');
     const grace = Number.parseInt(compose.at('services', 'pierone-1', 'stop_grace_period').text);
     const credentials = ['--dest-creds', `oauth2:${token}`];
-    let isOver = false;
+    const over = new AbortController();
     let pushed = 0;
     const push = async (client: number) => {
-      for (let n = 0; !isOver; n += 1) {
+      for (let n = 0; !over.signal.aborted; n += 1) {
         const wish = { layers: 2, layerBytes: 4 * MIB };
         const image = await makeImage(workspace.path(`image-${client}-${n}`), wish);
         const target = `docker://${new URL(url).host}/acme/client-${client}:${n}`;
@@ -219,12 +228,7 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
       }
     };
 
-    await Promise.all([
-      ...[1, 2, 3].map(push),
-      ends().finally(() => {
-        isOver = true;
-      }),
-    ]);
+    await Promise.all([...[1, 2, 3].map(push), ends().finally(() => over.abort())]);
 
     console.log(`${pushed} images were pushed`);
     const jdoe = new AccessClient(url, bearer(token));

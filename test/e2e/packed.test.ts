@@ -48,7 +48,7 @@ async function makeCache(): Promise<string> {
 
 test('the packed tarball starts by npx in an empty folder, and serves a push', async () => {
   const { tarball, files } = await pack();
-  const folders = new Set(files.map((file) => file.split('/')[0]));
+  const folders = new Set(files.map((file) => file.split('/')[0] ?? ''));
   expect([...folders].toSorted()).toEqual([
     'ARCHITECTURE.md',
     'CHANGELOG.md',
@@ -77,7 +77,7 @@ test('the packed tarball starts by npx in an empty folder, and serves a push', a
   // npx's shell doesn't hand signals on.
   workspace.defer(async () => {
     const started = await processesBelow(empty);
-    const program = started.find(({ commandLine }) => commandLine.includes('/bin/pierone'));
+    const program = started.find(({ commandLine }) => /\.bin\/pierone( |$)/.test(commandLine));
     if (program) await endProcess(program.pid);
     await server.end();
   });

@@ -13,7 +13,13 @@ const RUNTIME_PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6'];
 /** A shell, what npm's scripts call, and the libraries of these. */
 const BUILD_PACKAGES = [
   ...RUNTIME_PACKAGES,
-  ...['dash', 'coreutils', 'libselinux1', 'libacl1', 'libattr1', 'libgmp10', 'libpcre2-8-0'],
+  'dash',
+  'coreutils',
+  'libselinux1',
+  'libacl1',
+  'libattr1',
+  'libgmp10',
+  'libpcre2-8-0',
 ];
 
 /** A root file system, in a folder of the workspace. */
