@@ -37,21 +37,26 @@ const SCM_TIMEOUT_MS = 120_000;
 
 let built: Workspace;
 let containers: Containers;
+/** What it is built from. */
+let head: string;
+/** Of a test of the image, or of the services. */
 let workspace: Workspace;
 
 beforeAll(async () => {
   built = await createWorkspace();
+  head = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
   containers = await buildImage(built);
 }, BUILD_TIMEOUT_MS);
 afterAll(() => built?.dispose());
 
-beforeEach(async () => {
+async function openWorkspace(): Promise<void> {
   workspace = await createWorkspace();
-});
-afterEach(async () => {
+}
+
+async function endContainers(): Promise<void> {
   await containers.podman('rm', '--all', '--force', '--volumes', '--time=0');
   await workspace.dispose();
-});
+}
 
 /** On loopback, and on ports that are free here. */
 async function places(): Promise<Record<string, string>> {
@@ -65,6 +70,9 @@ async function places(): Promise<Record<string, string>> {
 }
 
 describe('the image', () => {
+  beforeEach(openWorkspace);
+  afterEach(endContainers);
+
   test('has no other platform’s binaries, no cache and no user but its own, and is small', async () => {
     const sizeOf = async (image: string) =>
       Number((await containers.podman('image', 'inspect', '--format={{.Size}}', image)).stdout);
@@ -123,15 +131,13 @@ describe('the image', () => {
       'the source of the image',
       async () => {
         const { status, body } = await api.send('GET', path);
-        return status === 200 && JSON.parse(body.toString());
+        const found = status === 200 ? JSON.parse(body.toString()) : undefined;
+        // The image's labels are known sooner than the file in its layer, and count less.
+        return found?.url.startsWith('git:') ? found : undefined;
       },
       SCM_TIMEOUT_MS,
     );
-    const head = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-    expect(source).toMatchObject({
-      url: expect.stringMatching(/^git:/),
-      revision: expect.stringMatching(new RegExp(`^${head}( \\(locally modified\\))?$`)),
-    });
+    expect(source.revision.split(' ')[0]).toBe(head);
   }
 });
 
@@ -140,7 +146,8 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
   let instances: [Container, Container];
   let url: string;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
+    await openWorkspace();
     const provider = await startIdentityProvider();
     workspace.defer(() => provider.close());
     provider.addEmployee({ uid: 'jdoe', teams: ['acme'] });
@@ -173,12 +180,10 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
     });
     const bucket = await createBucket(rgw, compose.at(...BUCKET).text);
     workspace.defer(() => bucket.dispose());
-    workspace.defer(async () => {
-      await containers.podman('rm', '--all', '--force', '--volumes', '--time=0');
-    });
     await Promise.all(instances.map((instance) => instance.ready()));
     url = await startComposeNginx(workspace, [instances[0].host, instances[1].host]);
   });
+  afterAll(endContainers);
 
   test('share an upload behind nginx, and ask who is there', async () => {
     const blob = randomSample(6 * MIB);
@@ -201,7 +206,7 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
     }
   });
 
-  test('end one after the other under load: no client notices, and their exit codes are 0', async () => {
+  test('then end one after the other under load: no client notices, and their exit codes are 0', async () => {
     const compose = await readCompose('compose.yaml');
     const grace = Number.parseInt(compose.at('services', 'pierone-1', 'stop_grace_period').text);
     const credentials = ['--dest-creds', `oauth2:${token}`];
