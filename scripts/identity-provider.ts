@@ -11,6 +11,7 @@ One, and how to log in. It forgets everything when it ends, by Ctrl-C or SIGTERM
 have its tokens: it is for trying out, and protects nothing.
 
   --port PORT           port to listen on (9000)
+  --host NAME           listen on every address, and be called so by Pier One, as in a network of containers (127.0.0.1)
   --lifetime SECONDS    until the tokens expire (86400)
   --registry HOST:PORT  where Pier One will be, for the lines of docker login (127.0.0.1:8080)
   --help                this text
@@ -46,6 +47,7 @@ const SERVICES = [
 
 interface Options {
   readonly port: number;
+  readonly host: string | undefined;
   readonly lifetimeSeconds: number;
   readonly registry: string;
 }
@@ -56,6 +58,7 @@ function readOptions(args: readonly string[]): Options | undefined {
     args: [...args],
     options: {
       port: { type: 'string', default: '9000' },
+      host: { type: 'string' },
       lifetime: { type: 'string', default: '86400' },
       registry: { type: 'string', default: '127.0.0.1:8080' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -64,6 +67,7 @@ function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   return {
     port: readNumber('--port', values.port, MAX_PORT),
+    host: values.host,
     lifetimeSeconds: readNumber('--lifetime', values.lifetime, Number.MAX_SAFE_INTEGER),
     registry: values.registry,
   };
@@ -143,7 +147,7 @@ async function main(): Promise<void> {
   }
   const stopping = onStopSignal();
   const client = { id: 'pierone', secret: PASSWORD };
-  const provider = await startIdentityProvider({ port: options.port, client });
+  const provider = await startIdentityProvider({ port: options.port, host: options.host, client });
   populate(provider);
   process.stdout.write(await describe(provider, options));
   await stopping;

@@ -59,6 +59,7 @@ export interface Config {
     readonly bufferMemoryBytes: number;
     readonly bufferMemoryPerUploadBytes: number;
   };
+  readonly startTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
   readonly logsAccess: boolean;
@@ -124,7 +125,7 @@ function contradictions(values: Partial<Values>): string[] {
   const { HTTP_HOST: host = '127.0.0.1', BUFFER_MEMORY_PER_UPLOAD_MIB: one = 0 } = values;
   if (values.HTTP_ALLOW_UNPROTECTED === false && !isLoopback(host) && !isSecured(values)) {
     problems.push(
-      `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_TOKENINFO_URL, HTTP_INTROSPECTION_URL or HTTP_OIDC_ISSUER; or HTTP_ALLOW_UNPROTECTED=true if that is meant; or use 127.0.0.1`,
+      `HTTP_HOST is ${host}, where others could reach a registry that protects nothing: set HTTP_TOKENINFO_URL, HTTP_INTROSPECTION_URL or HTTP_OIDC_ISSUER; or HTTP_ALLOW_UNPROTECTED=true if that is meant (docker run -e HTTP_ALLOW_UNPROTECTED=true); or use 127.0.0.1, which in a container nobody else reaches`,
     );
   }
   const { HTTP_TLS_CERT_FILE: cert, HTTP_TLS_KEY_FILE: key } = values;
@@ -190,6 +191,7 @@ function toConfig(values: Values, environment: Environment, notices: string[]): 
     },
     events: toEventsConfig(values, environment),
     workers: toWorkers(values),
+    startTimeoutMs: values.START_TIMEOUT * 1000,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT * 1000,
     logLevel: values.SYSTEM_LOG_LEVEL,
     logsAccess: values.HTTP_ACCESS_LOG,

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { IssuerError } from './auth/issuers-file.ts';
 import { TeamsFileError } from './auth/teams-file-content.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { WebhooksFileError } from './events/webhooks-file-content.ts';
 import { ListenError } from './http/exchange.ts';
 import { createLog, type Log, standardOutput, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
-import { type Server, StartError, startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
 import { describeSettings } from './settings.ts';
+import { StartAborted, StartError } from './start-up.ts';
 import { StoreFull, StoreUnavailable } from './storage/blob-store.ts';
 import { welcome } from './welcome.ts';
 
@@ -44,11 +45,31 @@ async function main(args: readonly string[]): Promise<void> {
   );
   for (const notice of config.notices) log.warn(notice);
   const stopping = onStopSignal();
-  const server = await startServer(config, log);
+  const server = await startUnlessStopped(config, log, stopping);
+  if (!server) {
+    log.info('ended before it had started');
+    return;
+  }
   log.info({ url: server.url, managementUrl: server.managementUrl }, 'listening');
   process.stderr.write(welcome(server, config));
   log.info({ signal: await stopping }, 'ending; a second signal ends at once');
   await stop(server, log);
+}
+
+/** @returns undefined when a signal came while it waited for what isn't there yet. */
+async function startUnlessStopped(
+  config: Config,
+  log: Log,
+  stopping: Promise<unknown>,
+): Promise<Server | undefined> {
+  const abort = new AbortController();
+  void stopping.then(() => abort.abort());
+  try {
+    return await startServer(config, log, {}, abort.signal);
+  } catch (error) {
+    if (error instanceof StartAborted) return undefined;
+    throw error;
+  }
 }
 
 /** Resolves with the first signal. A second one ends the process at once. */

@@ -13,35 +13,27 @@ import { registryHandler } from './http/registry-handler.ts';
 import { watchTlsFiles } from './http/tls-files.ts';
 import { createAccessLog, type Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
-import {
-  EmbeddedPostgresError,
-  startEmbeddedPostgres,
-} from './meta/pg/embedded/embedded-postgres.ts';
-import { migrate } from './meta/pg/migrate.ts';
-import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { matchesAny } from './oci/tag-rule.ts';
 import { type AccessContext, openAccess } from './open-access.ts';
+import { openDependencies } from './open-dependencies.ts';
 import { type OutboxContext, openOutbox } from './open-outbox.ts';
 import { Blobs } from './registry/blobs.ts';
 import { Catalog } from './registry/catalog.ts';
 import { Manifests } from './registry/manifests.ts';
 import { TagReports } from './registry/tag-reports.ts';
 import { Uploads } from './registry/uploads.ts';
+import { Closers } from './start-up.ts';
 import type { BlobStore } from './storage/blob-store.ts';
-import {
-  describeStore,
-  openStore,
-  type StoreLocation,
-  storeMismatch,
-} from './storage/open-store.ts';
+import { describeStore, type StoreLocation } from './storage/open-store.ts';
 import { observeStore } from './storage/store-requests.ts';
 import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
 
-/** Time for storing what cut requests had sent. */
-const CUT_TIMEOUT_MS = 10_000;
+/** From a connection that was accepted to its first request, next door. */
+const SETTLE_MS = 50;
+/** Time for storing what cut requests had sent. With SHUTDOWN_TIMEOUT's default it ends within the 30 s of Kubernetes. */
+const CUT_TIMEOUT_MS = 3_000;
 
 /** A running registry. */
 export interface Server {
@@ -57,11 +49,6 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Something that can't be as it is: a sentence for the operator, no stack trace. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
-
 /** What may be replaced, for measurements and tests. */
 export interface ServerOverrides {
   readonly openIngest?: (options: IngestOptions) => Ingest;
@@ -69,37 +56,20 @@ export interface ServerOverrides {
   readonly sinks?: readonly Sink[];
 }
 
-/** Ends what was started, in reverse order, also when a later start fails. */
-class Closers {
-  readonly #closers: (() => Promise<void> | void)[] = [];
-
-  add(closer: () => Promise<void> | void): void {
-    this.#closers.push(closer);
-  }
-
-  async close(log: Log): Promise<void> {
-    for (const closer of this.#closers.splice(0).toReversed()) {
-      try {
-        await closer();
-      } catch (error) {
-        log.error({ err: error }, 'a part did not end well');
-      }
-    }
-  }
-}
-
 /**
  * Builds the registry from its configuration and starts it.
- * @throws StartError, ListenError, MetadataUnavailable, StoreUnavailable; nothing is left running
+ * @param signal ends a start that waits for what isn't there yet
+ * @throws StartError, StartAborted, ListenError, MetadataUnavailable, StoreUnavailable; nothing is left running
  */
 export async function startServer(
   config: Config,
   log: Log,
   overrides: ServerOverrides = {},
+  signal?: AbortSignal,
 ): Promise<Server> {
   const closers = new Closers();
   try {
-    return await start(config, log, overrides, closers);
+    return await start(config, log, overrides, closers, signal);
   } catch (error) {
     await closers.close(log);
     throw error;
@@ -111,6 +81,7 @@ async function start(
   log: Log,
   overrides: ServerOverrides,
   closers: Closers,
+  signal: AbortSignal | undefined,
 ): Promise<Server> {
   // First, since it is a mistake of the configuration if it can't be read.
   const { tls } = config.http;
@@ -118,24 +89,23 @@ async function start(
   closers.add(() => tlsWatch?.stop());
   const metrics = createMetrics(await ownVersion());
   closers.add(observeStore((...request) => metrics.storeRequest(...request)));
-  const routing = new SinkRouting();
-  const database = await openDatabase(config, log, closers);
-  const metadata = await openMetadata(config, database.url, { log, metrics, routing }, closers);
-  const location: StoreLocation = config.storage;
-  const store = await openStore(location);
-  await store.check();
-  const registryId = await claimStore(metadata, store, location);
-  const ingest = openIngest(config, { location, metrics, log }, overrides, closers);
-  const watch = watchHealth(config, { metadata, store, ingest, registryId }, metrics);
-  closers.add(watch.stop);
+  const watch = watchHealth(config, metrics);
+  closers.add(() => watch.stop());
   const { health } = watch;
+  // Before what it reports on, which may come minutes later.
+  const management = await listenManagement(config.management, { metrics, health });
+  closers.add(() => management.close());
+  const onState = watch.note.bind(watch);
+  const routing = new SinkRouting();
+  const opening = { log, metrics, routing, closers, signal, onState };
+  const opened = await openDependencies(config, opening);
+  const { metadata, store, location, registryId } = opened;
+  const ingest = openIngest(config, { location, metrics, log }, overrides, closers);
+  watch.ask({ metadata, store, ingest, registryId });
   const jobs = startJobs(config, { metadata, store, ingest, registryId, log });
   closers.add(() => jobs.stop());
   const context = { metadata, routing, health, metrics, log };
   const deliveries = await startDeliveries(config, context, overrides, closers);
-
-  const management = await listenManagement(config.management, { metrics, health });
-  closers.add(() => management.close());
   const { uploadExpirationMs: expirationMs, manifestMaxBytes } = config.registry;
   const proxies = new Proxies(config.http.trustedProxies, config.http.tls ? 'https' : 'http');
   const { access, tokens } = await openAccessControl(
@@ -164,7 +134,7 @@ async function start(
   tlsWatch?.start(() => transport.renewTls());
   return {
     ...urls(config, transport, management),
-    description: [database.description, `Layers are kept in the ${describeStore(location)}.`],
+    description: [opened.database, `Layers are kept in the ${describeStore(location)}.`],
     close: () => closers.close(log),
   };
 }
@@ -218,62 +188,6 @@ async function openHttp(
   return transport;
 }
 
-async function openDatabase(config: Config, log: Log, closers: Closers) {
-  const { url, embeddedDirectory } = config.database;
-  if (url !== undefined) {
-    const { host, pathname } = new URL(url);
-    return { url, description: `Metadata is kept in PostgreSQL at ${host}${pathname}.` };
-  }
-  const embedded = await startEmbeddedPostgres(embeddedDirectory, log).catch((error: unknown) => {
-    throw error instanceof EmbeddedPostgresError
-      ? new StartError(error.message, { cause: error })
-      : error;
-  });
-  closers.add(() => embedded.stop());
-  const { version, directory } = embedded;
-  return {
-    url: embedded.url,
-    description: `Metadata is kept in an embedded PostgreSQL ${version} in ${directory}.`,
-  };
-}
-
-interface MetadataContext {
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly routing: SinkRouting;
-}
-
-async function openMetadata(
-  config: Config,
-  url: string,
-  { log, metrics, routing }: MetadataContext,
-  closers: Closers,
-) {
-  const applied = await migrate(url);
-  if (applied.length > 0) log.info({ applied }, 'migrated the database');
-  const metadata = openPgMetadataStore({
-    url,
-    maxConnections: config.database.maxPool,
-    isMutableTag: matchesAny(config.registry.mutableTags),
-    onConnectionLost: (error) => log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
-    metrics,
-    routing,
-  });
-  closers.add(() => metadata.close());
-  return metadata;
-}
-
-/** A directory or bucket of another registry must never be written to, nor swept. */
-async function claimStore(metadata: MetadataStore, store: BlobStore, location: StoreLocation) {
-  const registryId = await metadata.registryId();
-  // An empty store beside a database that names objects is one whose volume isn't there: it must not be taken.
-  const carried = (await metadata.isEmpty())
-    ? await store.claim(registryId)
-    : await store.registryId();
-  if (carried === registryId) return registryId;
-  throw new StartError(storeMismatch(location, carried, registryId));
-}
-
 interface IngestContext {
   readonly location: StoreLocation;
   readonly metrics: Metrics;
@@ -302,6 +216,8 @@ function openIngest(
 
 async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {
   transport.stopAccepting();
+  // A balancer may have been given a connection just now, and its request is on the way.
+  if (timeoutMs > 0) await delay(SETTLE_MS);
   let timer: NodeJS.Timeout | undefined;
   const isTimeOver = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(true), timeoutMs);

@@ -190,6 +190,11 @@ export const SETTINGS = {
     'The same for one upload; on S3 at least one part.',
     '8 in a directory; on S3 48, at most BUFFER_MEMORY_MIB',
   ),
+  START_TIMEOUT: setting(
+    integer(0, 86_400),
+    '300',
+    'Seconds for which the start waits for PostgreSQL and S3 where they are not there yet; 0: it ends at once.',
+  ),
   SHUTDOWN_TIMEOUT: setting(
     integer(0, 3600),
     '25',

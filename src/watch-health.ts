@@ -14,29 +14,56 @@ export interface Dependencies {
   readonly registryId: string;
 }
 
+/** The names of `Dependencies` in health's report. */
+type DependencyName = 'database' | 'store' | 'ingest';
+
+export interface HealthWatch {
+  readonly health: Health;
+  /** Says of a dependency that isn't open yet what is wrong with it; undefined: it is there. */
+  note(name: DependencyName, reason: string | undefined): void;
+  /** From now on they are asked. */
+  ask(dependencies: Dependencies): void;
+  stop(): void;
+}
+
 /** Says which dependency is there. Those of access control aren't asked for it: their last answer counts. */
-export function watchHealth(
-  { access }: Config,
-  { metadata, store, ingest, registryId }: Dependencies,
-  metrics: Metrics,
-): { readonly health: Health; readonly stop: () => void } {
+export function watchHealth({ access }: Config, metrics: Metrics): HealthWatch {
+  const lacks = new Map<DependencyName, string | undefined>(
+    (['database', 'store', 'ingest'] as const).map((name) => [name, 'not opened yet']),
+  );
+  let opened: Dependencies | undefined;
+  const check = (name: DependencyName) => async (): Promise<unknown> => {
+    if (opened) return CHECKS[name](opened);
+    const reason = lacks.get(name);
+    if (reason !== undefined) throw new Error(reason);
+    return undefined;
+  };
   const health = new Health({
-    checks: {
-      database: () => metadata.registryId(),
-      store: async () => {
-        if ((await store.registryId()) === registryId) return;
-        throw new Error('it does not carry the id of this registry');
-      },
-      ingest: () => ingest.ping(),
-    },
+    checks: { database: check('database'), store: check('store'), ingest: check('ingest') },
   });
   for (const setting of settingsOf(access)) health.expect(setting);
   const stop = observeDependencies((setting, isAnswered, seconds) => {
     health.saw(setting, isAnswered);
     metrics.dependencyRequest(setting, isAnswered ? 'ok' : 'unavailable', seconds);
   });
-  return { health, stop };
+  return {
+    health,
+    note: (name, reason) => void lacks.set(name, reason),
+    ask: (dependencies) => {
+      opened = dependencies;
+    },
+    stop,
+  };
 }
+
+const CHECKS: Readonly<Record<DependencyName, (opened: Dependencies) => Promise<unknown>>> = {
+  database: ({ metadata }) => metadata.registryId(),
+  store: async ({ store, registryId }) => {
+    if ((await store.registryId()) === registryId) return;
+    throw new Error('it does not carry the id of this registry');
+  },
+  ingest: ({ ingest }) => ingest.ping(),
+};
 
 /** The variables that name what access control asks. */
 function settingsOf(access: Config['access']): string[] {

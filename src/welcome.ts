@@ -4,7 +4,7 @@ import type { Server } from './server.ts';
 /** What a person who starts the registry wants to know: what it runs on, how safe that is, and what to do first. */
 export function welcome(server: Server, config: Config): string {
   const url = config.http.externalUrl ?? server.url;
-  const { host } = new URL(url);
+  const host = new URL(url).host.replace(/^(0\.0\.0\.0|\[::\])(?=:|$)/, 'localhost');
   return `
 Pier One listens on ${server.url}${url === server.url ? '' : `, and is reached by ${url}`}.
 ${server.description.join('\n')}

@@ -12,6 +12,17 @@ import type { OutboxRecords } from './outbox-records.ts';
 /** The database can't be asked, or did not answer. Nothing is known of what was in flight. */
 export class MetadataUnavailable extends Error {
   override readonly name = 'MetadataUnavailable';
+  /** False: it refuses us, and only an operator can change that. */
+  readonly mayPass: boolean;
+
+  constructor(message: string, { mayPass = true, ...options }: ErrorOptions & Passing = {}) {
+    super(message, options);
+    this.mayPass = mayPass;
+  }
+}
+
+interface Passing {
+  readonly mayPass?: boolean;
 }
 
 /** A run of a blob's or an upload's bytes: one object in the store, written once. */

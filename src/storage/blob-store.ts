@@ -17,6 +17,17 @@ export class StoreFull extends Error {
 /** The store can't be reached, or failed otherwise. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
+  /** True: it may go away by itself, so that waiting for it makes sense. */
+  readonly mayPass: boolean;
+
+  constructor(message: string, { mayPass = false, ...options }: ErrorOptions & Passing = {}) {
+    super(message, options);
+    this.mayPass = mayPass;
+  }
+}
+
+interface Passing {
+  readonly mayPass?: boolean;
 }
 
 export interface StoredObject {

@@ -22,6 +22,8 @@ import {
 export interface IdentityProviderOptions {
   /** A free one unless said. */
   readonly port?: number;
+  /** A name by which others reach it, who need not be on this machine; 127.0.0.1, and for this machine, unless said. */
+  readonly host?: string | undefined;
   /** Of the tokens, unless they say something else; `pierone` unless said. */
   readonly audience?: string;
   /** Who may ask about tokens. */
@@ -34,18 +36,19 @@ export interface PlannedProviderFault {
   end(): void;
 }
 
+const LOOPBACK = '127.0.0.1';
 /** A test with a million requests keeps its memory. */
 const KEPT_REQUESTS = 1000;
 /** Longer bodies are none of the registry's. */
 const MAX_BODY_BYTES = 64 * 1024;
 
-/** @returns a provider that listens on 127.0.0.1 */
+/** @returns a provider that listens, on 127.0.0.1 unless it has a name */
 export async function startIdentityProvider(
   options: IdentityProviderOptions = {},
 ): Promise<IdentityProvider> {
   const { audience = 'pierone', client = { id: 'pierone', secret: 'pierone-secret' } } = options;
   const [freePort = 0] = options.port === undefined ? await findFreePorts(1) : [options.port];
-  const issuer = `http://127.0.0.1:${freePort}`;
+  const issuer = `http://${options.host ?? LOOPBACK}:${freePort}`;
   const provider = new IdentityProvider({
     issuer,
     audience,
@@ -213,7 +216,8 @@ export class IdentityProvider {
   /** It is back, at the same port. */
   async comeBack(): Promise<void> {
     if (this.#server.listening) return;
-    this.#server.listen(Number(new URL(this.issuer).port), '127.0.0.1');
+    const { port, hostname } = new URL(this.issuer);
+    this.#server.listen(Number(port), hostname === LOOPBACK ? LOOPBACK : '0.0.0.0');
     await once(this.#server, 'listening');
   }
 

@@ -22,6 +22,13 @@ export class JsonValue {
     return this.#value.map((item, index) => new JsonValue(item, `${this.#path}.${index}`));
   }
 
+  /** The members of an object that are texts. */
+  get record(): Record<string, string> {
+    if (typeof this.#value !== 'object' || this.#value === null)
+      throw this.#unexpected('an object');
+    return Object.fromEntries(Object.keys(this.#value).map((name) => [name, this.at(name).text]));
+  }
+
   get text(): string {
     if (typeof this.#value !== 'string') throw this.#unexpected('a text');
     return this.#value;

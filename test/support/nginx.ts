@@ -9,10 +9,16 @@ import type { Workspace } from './workspace.ts';
 
 /** What operators are pointed to. */
 const CONFIGURATION = fileURLToPath(new URL('../../deploy/nginx.conf', import.meta.url));
+const STREAMING = fileURLToPath(new URL('../../deploy/nginx-streaming.conf', import.meta.url));
+
+const COMPOSE_CONFIGURATION = fileURLToPath(
+  new URL('../../deploy/nginx-compose.conf', import.meta.url),
+);
+const INCLUDE = 'include /etc/nginx/pierone-streaming.conf; # yours';
 
 export interface NginxWish {
-  /** host:port of the registry. */
-  readonly registry: string;
+  /** host:port of the registry. Several: connections go to them in turn. */
+  readonly registry: string | readonly string[];
   /** Each with connections of its own to the registry; one unless said otherwise. */
   readonly sites?: number;
   /** Whether it tells the registry about its clients, as the configuration in the repository does. */
@@ -40,27 +46,52 @@ export async function startNginx(workspace: Workspace, wish: NginxWish): Promise
   const keyFile = workspace.path('nginx-key.pem');
   await makeCertificate(certificateFile, keyFile);
   const ports = await findFreePorts(wish.sites ?? 1);
-  const text = await readFile(CONFIGURATION, 'utf8');
-  const sites = ports.map((port, n) =>
-    adapt(text, wish, { name: `pierone-${n}`, port, certificateFile, keyFile }),
+  const [text, streaming] = await Promise.all(
+    [CONFIGURATION, STREAMING].map((file) => readFile(file, 'utf8')),
   );
+  const including = replaceOnce(text ?? '', [INCLUDE, streaming ?? '']);
+  const sites = ports.map((port, n) =>
+    adapt(including, wish, { name: `pierone-${n}`, port, certificateFile, keyFile }),
+  );
+  await runNginx(workspace, sites, ports[0] ?? 0);
+  const urls = ports.map((port) => `https://127.0.0.1:${port}`);
+  return { urls, certificate: await readFile(certificateFile) };
+}
+
+/** nginx as in compose.yaml, in front of two instances, each host:port. @returns its URL */
+export async function startComposeNginx(
+  workspace: Workspace,
+  [first, second]: readonly [string, string],
+): Promise<string> {
+  const [port = 0] = await findFreePorts(1);
+  const text = await readFile(COMPOSE_CONFIGURATION, 'utf8');
+  const site = [
+    ['server pierone-1:8080 ', `server ${first} `] as const,
+    ['server pierone-2:8080 ', `server ${second} `] as const,
+    ['listen 8080;', `listen 127.0.0.1:${port};`] as const,
+    ['/etc/nginx/pierone-streaming.conf;', `${STREAMING};`] as const,
+  ].reduce(replaceOnce, text);
+  await runNginx(workspace, [site], port);
+  return `http://127.0.0.1:${port}`;
+}
+
+async function runNginx(workspace: Workspace, sites: readonly string[], port: number) {
   const file = workspace.path('nginx.conf');
   await writeFile(file, wrap(workspace, sites));
   const nginx = startInBackground('nginx', ['-c', file, '-p', workspace.directory]);
   workspace.defer(() => nginx.end());
-  const urls = ports.map((port) => `https://127.0.0.1:${port}`);
   await waitUntil('nginx', async () => {
     if (!nginx.isRunning()) throw new Error(`nginx ended:\n${nginx.screen()}`);
-    return acceptsConnections(ports[0] ?? 0);
+    return acceptsConnections(port);
   });
-  return { urls, certificate: await readFile(certificateFile) };
 }
 
 /** Puts in what is the operator's; without the forwarding headers where they aren't wished. */
 function adapt(text: string, wish: NginxWish, site: Site): string {
   const { name, port, certificateFile, keyFile } = site;
+  const servers = [wish.registry].flat().map((host) => `server ${host};`);
   const replacements: readonly (readonly [string, string])[] = [
-    ['server 127.0.0.1:8080; # yours', `server ${wish.registry};`],
+    ['server 127.0.0.1:8080; # yours', servers.join('\n')],
     ['listen 443 ssl; # yours', `listen 127.0.0.1:${port} ssl;`],
     ['server_name pierone.example.org; # yours', 'server_name localhost;'],
     ['/etc/ssl/pierone/certificate.pem; # yours', `${certificateFile};`],

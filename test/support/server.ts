@@ -47,6 +47,7 @@ export async function startServer(
       HOME: process.env['HOME'] ?? '',
       HTTP_PORT: '0',
       MGMT_HTTP_PORT: '0',
+      START_TIMEOUT: '0',
       ...settingsOfWay(),
       ...environment,
     },

@@ -56,8 +56,10 @@ export function credentialsFor({ accessKey, secretKey }: RgwAddress): Record<str
 }
 
 /** A new, empty bucket. */
-export async function createBucket(rgw: RgwAddress): Promise<TestBucket> {
-  const Bucket = `test-${randomUUID()}`;
+export async function createBucket(
+  rgw: RgwAddress,
+  Bucket = `test-${randomUUID()}`,
+): Promise<TestBucket> {
   const { endpoint, accessKey: accessKeyId, secretKey: secretAccessKey } = rgw;
   const client = new S3Client({
     endpoint,

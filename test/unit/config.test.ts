@@ -62,6 +62,7 @@ test('with nothing set: 127.0.0.1, an embedded database, a directory', () => {
       bufferMemoryBytes: 64 * 1024 ** 2,
       bufferMemoryPerUploadBytes: 8 * 1024 ** 2,
     },
+    startTimeoutMs: 300_000,
     shutdownTimeoutMs: 25_000,
     logLevel: 'info',
     logsAccess: true,

@@ -31,6 +31,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'open-sinks.ts': ['events/', 'config-events.ts', 'config-sinks.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   // A composition root beside server.ts: it looks at the same parts, and starts none.
   'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
+  'open-dependencies.ts': ['config.ts', 'meta/', 'oci/', 'start-up.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
+  'health-check.ts': [],
+  'start-up.ts': [...FOR_ALL],
   'watch-health.ts': ['auth/json-request.ts', 'config.ts', 'http/health.ts', ...INTERFACES, ...FOR_ALL],
   'welcome.ts': ['config.ts', 'server.ts'],
   'config.ts':  ['config-access.ts', 'config-events.ts', 'config-original.ts', 'config-s3.ts', 'config-sinks.ts', 'setting.ts', 'settings.ts'],
@@ -64,7 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
 
 /** Drivers: files that only the composition root, or what lies in the same folder, may name. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
-  'meta/pg/': ['server.ts', 'doctor/check-database.ts', 'doctor/check-store.ts'],
+  'meta/pg/': ['open-dependencies.ts', 'doctor/check-database.ts', 'doctor/check-store.ts'],
   'storage/file/': ['storage/open-store.ts'],
   'storage/s3/': ['storage/open-store.ts'],
   'http/uws-transport.ts': ['http/open-transport.ts'],
@@ -203,7 +206,9 @@ test('only the files where a process begins read the environment', () => {
   const readers = sources.filter(({ text }) =>
     /\bprocess\s*\.\s*env\b/.test(text.replaceAll(written, '')),
   );
-  expect(readers.map(({ file }) => file)).toEqual(MAINS);
+  expect(readers.map(({ file }) => file).toSorted()).toEqual(
+    ['health-check.ts', ...MAINS].toSorted(),
+  );
 });
 
 test('only the files where a process begins end it', () => {

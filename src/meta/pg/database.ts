@@ -1,7 +1,7 @@
 import { type ClientConfig, Pool, type PoolClient, type QueryResultRow } from 'pg';
 import type { Metrics } from '../../metrics.ts';
 import { MetadataUnavailable } from '../metadata-store.ts';
-import { isConnectionLost, isRetryable } from './sqlstate.ts';
+import { isConnectionLost, isRefusal, isRetryable } from './sqlstate.ts';
 
 /** A statement with a name is prepared once a connection; one whose name is empty is planned each time. */
 export interface Statement {
@@ -165,6 +165,7 @@ export function translate(error: unknown): unknown {
   if (!isConnectionLost(error)) return error;
   return new MetadataUnavailable(`PostgreSQL is unavailable: ${asError(error).message}`, {
     cause: error,
+    mayPass: !isRefusal(error),
   });
 }
 

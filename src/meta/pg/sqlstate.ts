@@ -54,3 +54,9 @@ export function isConnectionLost(error: unknown): boolean {
     return true;
   return code === '' && error instanceof Error && MESSAGES.test(error.message);
 }
+
+/** It is there and doesn't let us in: a wrong user, password or database, no TLS. */
+export function isRefusal(error: unknown): boolean {
+  if (/^(28|3D)/.test(codeOf(error))) return true;
+  return error instanceof Error && /does not support SSL/.test(error.message);
+}

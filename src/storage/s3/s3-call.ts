@@ -120,5 +120,8 @@ export function translate(what: string, error: unknown): Error {
   if (error instanceof StoreUnavailable || error instanceof ObjectNotFound) return error;
   if (isMissing(error)) return new ObjectNotFound(what, { cause: error });
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new StoreUnavailable(`S3 could not ${what}: ${reason}`, { cause: error });
+  return new StoreUnavailable(`S3 could not ${what}: ${reason}`, {
+    cause: error,
+    mayPass: isTransient(error),
+  });
 }

@@ -264,8 +264,13 @@ class BucketCheck {
       return;
     }
     const sentence = diagnose(cause, location);
+    const refusal = `S3 could not ${what}: ${refusalOf(cause, location)}`;
+    if (isPassing(cause)) {
+      const message = `${this.#name()}: ${sentence ?? refusal}`;
+      throw new StoreUnavailable(message, { cause, mayPass: true });
+    }
     if (sentence) throw new StoreUnavailable(`${this.#name()}: ${sentence}`, { cause });
-    this.#problems.push(`S3 could not ${what}: ${refusalOf(cause, location)}`);
+    this.#problems.push(refusal);
   }
 
   #deny(action: string, what: string): void {
@@ -291,4 +296,10 @@ class BucketCheck {
     const { bucket, prefix, endpoint = 'AWS' } = this.#bucket.location;
     return `S3 at ${endpoint}, bucket ${bucket}${prefix ? ` below ${prefix}` : ''}`;
   }
+}
+
+/** What waiting may mend: S3 isn't there or fails, or whoever makes the bucket hasn't made it yet. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof Error && error.name === 'NoSuchBucket') return true;
+  return isTransient(error) && !isMistake(error);
 }
