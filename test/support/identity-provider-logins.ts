@@ -37,6 +37,11 @@ export class Logins {
     this.#atBrowser = principal;
   }
 
+  /** The codes that programs show. */
+  get waiting(): readonly string[] {
+    return [...this.#devices.values()].map(({ userCode }) => userCode);
+  }
+
   /** What somebody does with a code that a program shows. @throws Error for one that isn't waited for */
   enter(userCode: string, outcome: 'denied' | 'expired' | Principal): void {
     const login = [...this.#devices.values()].find((device) => device.userCode === userCode);

@@ -17,38 +17,43 @@ const ENVIRONMENT_SOURCES: ReadonlySet<string> = new Set(['PIERONE_TOKEN', 'OAUT
 export async function run(context: CommandContext): Promise<void> {
   const url = await chooseUrl(context);
   const here: CommandContext = { ...context, url: async () => url };
-  if (context.input.flag('instanceIdentity')) return logInAsMachine(here, url);
-  const found = await getToken(here, url);
-  if (!found) return;
+  const isDone = await (context.input.flag('instanceIdentity')
+    ? logInAsMachine(here, url)
+    : logInByToken(here, url));
+  if (isDone) await remember(context, url);
+}
+
+/** @returns false where there is nothing to log in to */
+async function logInByToken(context: CommandContext, url: string): Promise<boolean> {
+  const found = await getToken(context, url);
+  if (!found) return false;
   const { token, caller } = found;
-  await writeFiles(here, url, found);
+  await writeFiles(context, url, found);
   const who = describeCaller(caller);
   const { host } = new URL(url);
   await (context.output.format === 'json'
     ? context.output.json({ url, ...caller })
     : context.output.line(`Logged in to ${host}${who && ` as ${who}`}.`));
   context.debug(`the token is from ${token.source}`);
+  return true;
 }
 
-/** Asked at a terminal where none is set; then, as where the environment says it, it is set from now on. */
+/** Asked at a terminal where none is set. */
 async function chooseUrl(context: CommandContext): Promise<string> {
-  const { settings, isInteractive } = context;
-  const known = settings.get('url');
-  const url =
-    known === undefined && isInteractive
-      ? parseBaseUrl(await ask(context, 'URL of the registry: '))
-      : await context.url();
-  const isRemembered = settings.configFile.values['url'] !== undefined;
-  if (settings.flag('url') === undefined && !isRemembered) await remember(context, url);
-  return url;
+  const isKnown = context.settings.get('url') !== undefined;
+  if (isKnown || !context.isInteractive) return context.url();
+  return parseBaseUrl(await ask(context, 'URL of the registry: '));
 }
 
+/** What was asked for, or is in the environment alone, is set from now on. */
 async function remember({ settings, note }: CommandContext, url: string): Promise<void> {
+  const { configFile } = settings;
+  if (settings.flag('url') !== undefined || configFile.values['url'] !== undefined) return;
   try {
-    await changeConfigFile(settings.configFile, { url });
+    await changeConfigFile(configFile, { url });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    note(`The URL can't be kept in ${settings.configFile.path} (${reason}).`);
+    note(`The URL can't be kept in ${configFile.path} (${reason}).`);
   }
 }
 
@@ -152,18 +157,17 @@ async function writeFiles(
 }
 
 /** With the document of the EC2 machine that this runs on, which may pull. */
-async function logInAsMachine(context: CommandContext, url: string): Promise<void> {
-  const { readInstanceDocument, checkDocument, MACHINE } = await import(
-    '../login/instance-document.ts'
-  );
-  const document = await readInstanceDocument(context.environment);
-  await checkDocument(await context.http(), url, document);
+async function logInAsMachine(context: CommandContext, url: string): Promise<boolean> {
+  const machine = await import('../login/instance-document.ts');
+  const document = await machine.readInstanceDocument(context.environment);
+  await machine.checkDocument(await context.http(), url, document);
   const host = registryHost(new URL(url));
-  await writeLogin(filesOf(context), host, { username: MACHINE, secret: document });
+  await writeLogin(filesOf(context), host, { username: machine.MACHINE, secret: document });
   await openLogins(context.environment).remove(host);
   await (context.output.format === 'json'
-    ? context.output.json({ url, uid: MACHINE })
+    ? context.output.json({ url, uid: machine.MACHINE })
     : context.output.line(`Logged in to ${host} as this machine, which may pull.`));
+  return true;
 }
 
 function filesOf({ environment, input }: CommandContext): string[] {

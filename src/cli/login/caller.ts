@@ -32,16 +32,19 @@ export async function needsNoLogin(context: CommandContext): Promise<boolean> {
   }
 }
 
-/** `jdoe, employees, of the teams acme and shop` */
+/** `jdoe (employees), who may push to acme and shop`; empty where the registry doesn't say */
 export function describeCaller(caller: JsonObject): string {
-  const parts = ['uid', 'realm'].flatMap((name) => textsOf(caller[name]));
-  const teams = textsOf(caller['teams']);
-  if (teams.length > 0)
-    parts.push(`in ${teams.length > 1 ? 'the teams' : 'the team'} ${list(teams)}`);
-  const scopes = textsOf(caller['scopes']);
-  if (scopes.length > 0)
-    parts.push(`with ${scopes.length > 1 ? 'the scopes' : 'the scope'} ${list(scopes)}`);
-  return parts.join(', ');
+  const [uid] = textsOf(caller['uid']);
+  const [realm] = textsOf(caller['realm']);
+  if (uid === undefined) return '';
+  return `${uid}${realm === undefined ? '' : ` (${realm})`}${describePushes(caller['push_teams'])}`;
+}
+
+function describePushes(teams: unknown): string {
+  if (!Array.isArray(teams)) return '';
+  const names = textsOf(teams);
+  if (names.length === 0) return ', who may pull';
+  return `, who may push to ${names.includes('*') ? 'all teams' : list(names)}`;
 }
 
 async function clientWith(

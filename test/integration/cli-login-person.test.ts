@@ -1,0 +1,194 @@
+import { chmod, stat } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type AccessScene, openAccessScene } from '../support/access-scene.ts';
+import { type CliHome, makeHome } from '../support/cli-home.ts';
+import type { RunResult } from '../support/process-runner.ts';
+import type { TestRegistry } from '../support/test-registry.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+/* How people log in at a terminal: in a browser here, or with a code elsewhere. */
+
+const TOKENS = '.local/state/pierone/tokens.json';
+
+let scene: AccessScene;
+let registry: TestRegistry;
+let host: string;
+let home: CliHome;
+
+beforeAll(async () => {
+  scene = await openAccessScene();
+  registry = await scene.start();
+  ({ host } = new URL(registry.url));
+});
+afterAll(() => scene.close());
+beforeEach(async () => {
+  const { provider } = scene;
+  home = await makeHome({ PIERONE_URL: registry.url, PIERONE_OIDC_ISSUER: provider.issuer });
+  provider.logins.sitDown(provider.principal('alice'));
+  provider.logins.lifetimeSeconds = 3600;
+  provider.clear();
+});
+afterEach(() => home.remove());
+
+/** A browser that does nothing but follow where it is sent. @returns the environment that names it */
+async function installBrowser(script = 'await fetch(process.argv[2]);') {
+  await home.write('browser.mjs', `#!/usr/bin/env node\n${script}\n`);
+  await chmod(home.path('browser.mjs'), 0o755);
+  return { BROWSER: home.path('browser.mjs') };
+}
+
+async function secret(): Promise<string> {
+  const { exitCode, stdout } = await home.helper('get', host);
+  if (exitCode !== 0) return stdout;
+  const answer: unknown = JSON.parse(stdout);
+  return String(new Map(Object.entries(Object(answer))).get('Secret'));
+}
+
+function tokenRequests(): URLSearchParams[] {
+  return scene.provider.requests('token').map(({ body }) => new URLSearchParams(body));
+}
+
+describe('in a browser', () => {
+  test('with PKCE and a redirect to this machine; the token goes to docker', async () => {
+    const { exitCode, screen } = await home.atTerminal(['login'], await installBrowser());
+
+    expect({ exitCode, screen }).toEqual({ exitCode: 0, screen: expect.stringContaining('alice') });
+    const [page] = scene.provider.requests('authorize');
+    const asked = new URL(page?.target ?? '', scene.provider.issuer).searchParams;
+    expect(asked.get('code_challenge_method')).toBe('S256');
+    expect(asked.get('state')).toMatch(/^[\w-]{43}$/);
+    expect(asked.get('redirect_uri')).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
+    expect(tokenRequests().map((form) => form.get('grant_type'))).toEqual(['authorization_code']);
+    expect((await stat(home.path(TOKENS))).mode & 0o777).toBe(0o600);
+    expect(await home.read(TOKENS)).toContain(await secret());
+    expect(screen).not.toContain(await secret());
+  });
+
+  test('an answer with another state, or of another issuer, is none', async () => {
+    const browser = await installBrowser(`
+      const page = await fetch(process.argv[2], { redirect: 'manual' });
+      const back = new URL(page.headers.get('location'));
+      for (const [name, value] of [['state', 'guessed'], ['iss', 'https://evil.example']]) {
+        const forged = new URL(back);
+        forged.searchParams.set(name, value);
+        forged.searchParams.set('code', 'forged');
+        const { status } = await fetch(forged);
+        if (status !== 400) process.exit(1);
+      }
+      await fetch(back);`);
+
+    const { exitCode, screen } = await home.atTerminal(['login'], browser);
+
+    expect({ exitCode, screen }).toMatchObject({ exitCode: 0 });
+    expect(tokenRequests().map((form) => form.get('code'))).not.toContain('forged');
+  });
+
+  test('who presses Cancel is not logged in', async () => {
+    scene.provider.logins.sitDown(undefined);
+
+    const { exitCode, screen } = await home.atTerminal(['login'], await installBrowser());
+
+    expect(exitCode).toBe(3);
+    expect(screen).toContain('access_denied: the user pressed Cancel');
+    expect(await secret()).toContain('credentials not found');
+  });
+});
+
+describe('with a code', () => {
+  /** Enters what is on the screen. */
+  async function logInAndEnter(
+    outcome: 'denied' | 'expired' | 'alice',
+    args: readonly string[] = ['login', '--device'],
+  ): Promise<RunResult> {
+    const { provider } = scene;
+    const running = home.atTerminal(args);
+    await waitUntil('a code', async () => provider.count('token') > 1);
+    const code = provider.logins.waiting.at(-1) ?? '';
+    provider.logins.enter(code, outcome === 'alice' ? provider.principal('alice') : outcome);
+    const result = await running;
+    expect(result.screen).toContain(`${provider.issuer}/device in a browser`);
+    expect(result.screen).toContain(code);
+    return result;
+  }
+
+  test('that is entered elsewhere', async () => {
+    const { exitCode, screen } = await logInAndEnter('alice', ['login']);
+
+    expect({ exitCode, screen }).toEqual({ exitCode: 0, screen: expect.stringContaining('alice') });
+    expect(await home.read(TOKENS)).toContain(await secret());
+  });
+
+  test.each([
+    { outcome: 'denied', says: 'access_denied' },
+    { outcome: 'expired', says: 'expired_token' },
+  ] as const)('that is $outcome logs nobody in', async ({ outcome, says }) => {
+    const { exitCode, screen } = await logInAndEnter(outcome);
+
+    expect({ exitCode, screen }).toEqual({ exitCode: 3, screen: expect.stringContaining(says) });
+  });
+
+  test('needs a terminal', async () => {
+    const { exitCode, stderr } = await home.pierone(['login', '--device']);
+
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 2 });
+    expect(stderr).toContain('need a terminal');
+    expect(scene.provider.count()).toBe(0);
+  });
+});
+
+describe('later', () => {
+  test('the token is renewed without anybody, by each refresh token once', async () => {
+    scene.provider.logins.lifetimeSeconds = 1;
+    await home.atTerminal(['login'], await installBrowser());
+    const refreshes = () =>
+      tokenRequests().filter((form) => form.get('grant_type') === 'refresh_token');
+    await waitUntil('a renewed token', async () => (await secret()) && refreshes().length > 0);
+    scene.provider.logins.lifetimeSeconds = 3600;
+    await waitUntil('a token that lasts', async () =>
+      (await home.read(TOKENS)).includes(await secret()),
+    );
+
+    const secrets = await Promise.all([secret(), secret(), secret()]);
+
+    expect(new Set(secrets).size).toBe(1);
+    const used = refreshes().map((form) => form.get('refresh_token'));
+    expect(new Set(used).size).toBe(used.length);
+    expect(await home.pierone(['teams'])).toMatchObject({ exitCode: 0 });
+  });
+
+  test('when the session is over, docker gets nothing, and login begins anew', async () => {
+    scene.provider.logins.lifetimeSeconds = 1;
+    const browser = await installBrowser();
+    await home.atTerminal(['login'], browser);
+    scene.provider.logins.endSessions();
+    await waitUntil('the end', async () => (await secret()).includes('credentials not found'));
+    scene.provider.logins.lifetimeSeconds = 3600;
+
+    const { exitCode } = await home.atTerminal(['login'], browser);
+
+    expect(exitCode).toBe(0);
+    expect(await home.read(TOKENS)).toContain(await secret());
+  });
+
+  test('after logout nothing is left to renew a token with', async () => {
+    await home.atTerminal(['login'], await installBrowser());
+
+    await home.pierone(['logout']);
+
+    expect(await home.read(TOKENS)).toBe('{"tokens": {}}\n');
+    expect(await secret()).toContain('credentials not found');
+  });
+});
+
+test('the URL is asked for at a terminal, and known from then on', async () => {
+  const environment = { PIERONE_URL: '', ...(await installBrowser()) };
+
+  const { exitCode, screen } = await home.atTerminal(['login'], environment, `${registry.url}\n`);
+
+  expect({ exitCode, screen }).toEqual({
+    exitCode: 0,
+    screen: expect.stringContaining('URL of the registry: '),
+  });
+  expect(await home.read('.config/pierone/pierone.yaml')).toBe(`url: ${registry.url}\n`);
+  expect(await home.pierone(['teams'], { PIERONE_URL: '' })).toMatchObject({ exitCode: 0 });
+});
