@@ -253,11 +253,10 @@ describe('--instance-identity', () => {
       NO_PROXY: host,
     };
 
-    const { exitCode, stdout, stderr } = await home
-      .pierone(['login', '--instance-identity'], environment)
-      .finally(() => metadata.close());
+    const login = await home.pierone(['login', '--instance-identity'], environment);
+    await metadata.close();
 
-    expect({ exitCode, stdout, stderr }).toMatchObject({
+    expect(login).toMatchObject({
       exitCode: 0,
       stdout: `Logged in to ${host} as this machine, which may pull.\n`,
     });

@@ -92,7 +92,7 @@ export class Logins {
 
   /** @returns the code of the refusal when nobody has logged in; undefined for other grants */
   grant(form: URLSearchParams): Principal | string | undefined {
-    switch (form.get('grant_type')) {
+    switch (form.get('grant_type') ?? '') {
       case DEVICE_GRANT:
         return this.#grantDevice(form.get('device_code') ?? '');
       case 'authorization_code':
