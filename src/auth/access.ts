@@ -17,6 +17,7 @@ import {
 } from './policy.ts';
 import { RefusalLimiter } from './refusal-limiter.ts';
 import type { RegistryTokens } from './registry-token.ts';
+import { type Standing, standingOf } from './standing.ts';
 import type { RegistryTokenContent } from './token-claims.ts';
 
 /** Says whom a credential stands for, and remembers it for a while. */
@@ -107,6 +108,12 @@ export class Access {
       : new Set<string>();
     const team = teamOf(repository);
     return decide({ action, team, identity, teams: teamsOfCaller }, settings);
+  }
+
+  /** @throws OciError UNAVAILABLE while the caller's teams can't be known */
+  standingOf({ identity, token }: Caller): Promise<Standing> {
+    const { settings, teams } = this.#parts;
+    return standingOf(identity, { settings, teamsOf: (known) => teams.teamsOf(known, token) });
   }
 
   /**

@@ -5,6 +5,7 @@ export function showValue(column: string, value: unknown): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'number' && column.endsWith('_time')) return showAge(value, Date.now());
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (Array.isArray(value)) return value.map((one) => showValue('', one)).join(', ');
   return withoutControls(typeof value === 'string' ? value : JSON.stringify(value));
 }
 

@@ -2,7 +2,15 @@ import { once } from 'node:events';
 import { showValue } from './cell.ts';
 import type { OutputStream } from './environment.ts';
 import { UsageError } from './errors.ts';
-import { FORMATS, type Format, type Output, type Printing, type Row, type Rows } from './output.ts';
+import {
+  type Column,
+  FORMATS,
+  type Format,
+  type Output,
+  type Printing,
+  type Row,
+  type Rows,
+} from './output.ts';
 
 /** @throws UsageError */
 export function parseFormat(text: string): Format {
@@ -40,19 +48,28 @@ async function printJson({ columns, rows, write }: Printing): Promise<void> {
   let separator = '[';
   for await (const batch of rows) {
     for (const row of batch) {
-      const entries = columns.map(({ name }) => [name, row[name] ?? null]);
-      await write(separator + JSON.stringify(Object.fromEntries(entries)));
+      await write(separator + jsonOf(columns, row));
       separator = ', ';
     }
   }
   await write(separator === '[' ? '[]\n' : ']\n');
 }
 
+/** With a space behind : and , as the original has it, for those who look for texts in it. */
+function jsonOf(columns: readonly Column[], row: Row): string {
+  const members = columns.map(({ name }) => `"${name}": ${JSON.stringify(row[name] ?? null)}`);
+  return `{${members.join(', ')}}`;
+}
+
 async function printTsv({ columns, rows, write }: Printing): Promise<void> {
-  await write(`${columns.map(({ name }) => name).join('\t')}\n`);
+  // Nothing is written before the first rows are there: asking for them may fail.
+  let head = `${columns.map(({ name }) => name).join('\t')}\n`;
   for await (const batch of rows) {
     for (const row of batch) {
-      await write(`${columns.map(({ name }) => showValue(name, row[name])).join('\t')}\n`);
+      const cells = columns.map(({ name }) => showValue(name, row[name]));
+      await write(`${head}${cells.join('\t')}\n`);
+      head = '';
     }
   }
+  if (head !== '') await write(head);
 }

@@ -230,15 +230,20 @@ export interface TeamStatistics {
   readonly tags: number;
 }
 
+export interface TagListChoice {
+  readonly hasSignatures: boolean;
+  /** Else oldest first. */
+  readonly isNewestFirst: boolean;
+}
+
 /** What people look for. Lists have what has a tag; signature tags count where `hasSignatures` says so. */
 export interface CatalogRecords {
   /** Sorted by bytes, as all lists whose key is a name. */
   listTeams(part: Part<string>): Batches<string>;
   listArtifacts(team: string, part: Part<string>): Batches<string>;
-  /** Oldest first. */
   listTags(
     repository: RepositoryName,
-    hasSignatures: boolean,
+    choice: TagListChoice,
     part: Part<Date>,
   ): Batches<TagSummary>;
   /** `latest` finds the newest immutable tag. */

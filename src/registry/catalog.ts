@@ -7,6 +7,7 @@ import type {
   TagDetails,
   TagEvent,
   TagEventFilter,
+  TagListChoice,
   TagSummary,
   TeamStatistics,
 } from '../meta/metadata-store.ts';
@@ -32,13 +33,13 @@ export class Catalog {
     return this.#metadata.catalog.listArtifacts(team, part);
   }
 
-  /** Oldest first. Its first batch may throw OciError NAME_UNKNOWN: there is none. */
+  /** By age. Its first batch may throw OciError NAME_UNKNOWN: there is none. */
   listTags(
     repository: RepositoryName,
-    hasSignatures: boolean,
+    choice: TagListChoice,
     part: Part<Date>,
   ): Batches<TagSummary> {
-    const tags = this.#metadata.catalog.listTags(repository, hasSignatures, part);
+    const tags = this.#metadata.catalog.listTags(repository, choice, part);
     if (part.after !== undefined) return tags;
     return unlessEmpty(tags, () => unknownRepository(repository));
   }

@@ -69,6 +69,7 @@ test('the document has every endpoint of the original, and those that are new', 
       'GET /stats/teams/{team}',
       'GET /events',
       'GET /search',
+      'GET /whoami',
     ]),
   );
 });

@@ -237,6 +237,7 @@ describe('pages of any size show the whole list once', () => {
     '/teams',
     '/teams/paged/artifacts',
     '/teams/paged/artifacts/many/tags',
+    '/teams/paged/artifacts/many/tags?order=desc',
     '/stats/teams',
     '/search?q=artifact',
     `/tags/${imageOf(sampleOf(Buffer.from('{}')), [], 'same').digest}`,

@@ -61,6 +61,11 @@ const ARTIFACTS: RestRow[] = [
 ];
 
 const TAGS: RestRow[] = [
+  {
+    request: `GET ${APP}/tags?order=up`,
+    status: 400,
+    says: /^order: must be asc or desc$/,
+  },
   { request: `GET ${APP}/tags`, ...NO_TAGS },
   { request: 'GET /teams/TEAM/artifacts/No/tags', ...NO_ARTIFACT },
   { request: 'GET /teams/TEAM/artifacts/a%2F/tags', ...NO_ARTIFACT },
@@ -81,6 +86,30 @@ const TAGS: RestRow[] = [
       summary('1.1', 'SECOND_CONFIG'),
       summary('2.0-SNAPSHOT', 'THIRD_CONFIG'),
     ],
+  },
+  {
+    request: `GET ${APP}/tags?order=desc`,
+    given: 'two tags and a snapshot',
+    note: 'newest first',
+    status: 200,
+    content: [
+      summary('2.0-SNAPSHOT', 'THIRD_CONFIG'),
+      summary('1.1', 'SECOND_CONFIG'),
+      summary('1.0', 'FIRST_CONFIG'),
+    ],
+  },
+  {
+    request: `GET ${APP}/tags?order=desc&limit=2`,
+    given: 'two tags and a snapshot',
+    status: 200,
+    content: [summary('2.0-SNAPSHOT', 'THIRD_CONFIG'), summary('1.1', 'SECOND_CONFIG')],
+    answer: { link: /^<\/teams\/[^>]*order=desc[^>]*>; rel="next"$/ },
+  },
+  {
+    request: `GET ${APP}/tags?order=desc&all=true&limit=1`,
+    given: 'two tags and a signature',
+    status: 200,
+    content: [summary('SIGNATURE', 'SIGNED_CONFIG')],
   },
   {
     request: 'GET /teams/TEAM/artifacts/a%2Fb/tags',
@@ -259,6 +288,21 @@ const IMAGES: RestRow[] = [
   { request: 'GET /tags/FIRST', given: 'a replaced snapshot', ...NO_IMAGE },
 ];
 
+const CALLER: RestRow[] = [
+  {
+    request: 'GET /whoami',
+    status: 200,
+    content: {
+      uid: 'anonymous',
+      realm: null,
+      issuer: null,
+      scopes: [],
+      teams: [],
+      push_teams: ['*'],
+    },
+  },
+];
+
 testRestRows(
   {
     'GET /teams/T/artifacts: those with a tag, none for an unknown team': ARTIFACTS,
@@ -267,6 +311,7 @@ testRestRows(
     'GET /teams/T/artifacts/A/tags/TAG/scm-source': SOURCE,
     'POST recheck: says that nothing checks': RECHECKS,
     'GET /tags/IMAGE: the tags of one image': IMAGES,
+    'GET /whoami: nobody in particular, where nothing is protected': CALLER,
   },
   () => stage,
 );

@@ -37,6 +37,15 @@ describe('with 20,000 repositories and 100,000 tags in one, a page reads a page 
     },
   );
 
+  test.each(['2020-01-01T12:00:00Z', 'infinity'])(
+    'of tags, the newest first, behind %s',
+    async (at) => {
+      const page = { tags: LIMIT, manifests: LIMIT, repositories: 1 };
+      expect(await read(statements.NEWEST_LISTED_TAGS, MANY_TAGS, at, LIMIT)).toEqual(page);
+      expect(await read(statements.NEWEST_TAGS, MANY_TAGS, at, LIMIT)).toEqual(page);
+    },
+  );
+
   test.each(['', 'artifact-15'])('of artifacts, behind "%s"', async (after) => {
     const rows = await read(statements.ARTIFACTS, 'team-007', after, 51);
     expect(rows).toEqual({ repositories: 51 });

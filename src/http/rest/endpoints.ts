@@ -8,6 +8,7 @@ import { getStatistics, getTeamStatistics, listTeamStatistics } from './endpoint
 import { getScmSource, getTag, listTags } from './endpoints/tags.ts';
 import { listArtifacts, listTeams } from './endpoints/teams.ts';
 import { getTagV1, listTagsV1, pingV1, searchV1 } from './endpoints/v1.ts';
+import { whoAmI } from './endpoints/whoami.ts';
 
 /** Every endpoint that isn't below /v2/, in the order of the OpenAPI document. */
 export const ENDPOINTS: readonly Endpoint[] = [
@@ -25,6 +26,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   getStatistics,
   listTeamStatistics,
   getTeamStatistics,
+  whoAmI,
   pingV1,
   searchV1,
   listTagsV1,

@@ -8,6 +8,7 @@ import {
   teamStatisticsSchema,
 } from './endpoints/statistics.ts';
 import { scmSourceSchema, tagDetailsSchema, tagSummarySchema } from './endpoints/tags.ts';
+import { callerSchema } from './endpoints/whoami.ts';
 import { errorSchema } from './schemas.ts';
 
 /** What the documents call the schemas that have a name there. */
@@ -22,4 +23,5 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   OverallStatistics: overallStatisticsSchema,
   TeamStatistic: teamStatisticSchema,
   TeamStatistics: teamStatisticsSchema,
+  Caller: callerSchema,
 };

@@ -20,6 +20,14 @@ export const PAGE = {
     .describe('Where a page begins: from the header Link of the page before, as it came.'),
 };
 
+/** Query parameter of lists by age. */
+export const ORDER = {
+  order: z
+    .enum(['asc', 'desc'], 'must be asc or desc')
+    .optional()
+    .describe('desc: the newest first; asc is what it is otherwise.'),
+};
+
 export const pageSchema = z.object(PAGE);
 export type PageQuery = z.output<typeof pageSchema>;
 

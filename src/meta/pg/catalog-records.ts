@@ -9,6 +9,7 @@ import type {
   NamedTag,
   Part,
   TagDetails,
+  TagListChoice,
   TagSummary,
 } from '../metadata-store.ts';
 import * as statements from './catalog-statements.ts';
@@ -57,11 +58,14 @@ export class PgCatalogRecords implements CatalogRecords {
 
   listTags(
     repository: RepositoryName,
-    hasSignatures: boolean,
+    { hasSignatures, isNewestFirst }: TagListChoice,
     { after, limit }: Part<Date>,
   ): Batches<TagSummary> {
-    const statement = hasSignatures ? statements.ALL_TAGS : statements.LISTED_TAGS;
-    const values = [repository, after ?? '-infinity'];
+    const [all, listed] = isNewestFirst
+      ? [statements.NEWEST_TAGS, statements.NEWEST_LISTED_TAGS]
+      : [statements.ALL_TAGS, statements.LISTED_TAGS];
+    const statement = hasSignatures ? all : listed;
+    const values = [repository, after ?? (isNewestFirst ? 'infinity' : '-infinity')];
     return mapRows(this.#lists.read<TagRow>(statement, values, limit), toSummary);
   }
 

@@ -27,22 +27,26 @@ const SUMMARY = `t.name, t.created, t.created_by,
   coalesce((select m.config_digest from manifests m
             where m.repository_id = t.repository_id and m.digest = t.digest), t.digest) as image`;
 
-export const LISTED_TAGS = {
-  name: 'tag-summaries',
-  text: `select ${SUMMARY}
+/** @param edge what is behind the key, which is the second parameter */
+function tagList(name: string, edge: string, direction: 'asc' | 'desc') {
+  return {
+    name,
+    text: `select ${SUMMARY}
          from tags t
          where t.repository_id = (select id from repositories where name = $1)
-           and t.created > $2::timestamptz and t.mutability <> 'append-only'
-         order by t.repository_id, t.created limit $3`,
-};
+           and ${edge}
+         order by t.repository_id ${direction}, t.created ${direction} limit $3`,
+  };
+}
 
-export const ALL_TAGS = {
-  name: 'tag-summaries-all',
-  text: `select ${SUMMARY}
-         from tags t
-         where t.repository_id = (select id from repositories where name = $1) and t.created > $2::timestamptz
-         order by t.repository_id, t.created limit $3`,
-};
+const IS_NEWER = 't.created > $2::timestamptz';
+const IS_OLDER = 't.created < $2::timestamptz';
+const IS_LISTED = "t.mutability <> 'append-only'";
+
+export const LISTED_TAGS = tagList('tag-summaries', `${IS_NEWER} and ${IS_LISTED}`, 'asc');
+export const ALL_TAGS = tagList('tag-summaries-all', IS_NEWER, 'asc');
+export const NEWEST_LISTED_TAGS = tagList('tag-newest', `${IS_OLDER} and ${IS_LISTED}`, 'desc');
+export const NEWEST_TAGS = tagList('tag-newest-all', IS_OLDER, 'desc');
 
 /** An index may list indexes; the same layer in several images is there once. */
 const DETAILS = `${SUMMARY}, t.digest, m.media_type, t.mutability, (

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Context } from '../../context.ts';
 import { badInput, endpoint } from '../endpoint.ts';
-import { answerList, PAGE, type PageQuery } from '../paging.ts';
+import { answerList, ORDER, PAGE, type PageQuery } from '../paging.ts';
 import type { Reply } from '../reply.ts';
 import { GROUP, NOTHING, partsOf, repositoryOf, TAG, tagOf, time } from '../schemas.ts';
 
@@ -23,13 +23,6 @@ export const tagEventSchema = z.object({
   repetitions: z.number().int().describe('The same refusal is counted in one event.'),
   last_happened: time,
 });
-
-const ORDER = {
-  order: z
-    .enum(['asc', 'desc'], 'must be asc or desc')
-    .optional()
-    .describe('desc: the newest first; asc is what it is otherwise.'),
-};
 
 const filterTime = z.iso
   .datetime({ offset: true, error: 'must be a time such as 2016-05-19T15:23:41.065Z' })

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FoundScmSource } from '../../../oci/scm-source.ts';
 import { scmProblem, type TagReport } from '../../../registry/tag-reports.ts';
 import { endpoint } from '../endpoint.ts';
-import { answerList, PAGE } from '../paging.ts';
+import { answerList, ORDER, PAGE } from '../paging.ts';
 import { ALL, ARTIFACT, GROUP, NOTHING, repositoryOf, TAG, tagOf, time } from '../schemas.ts';
 
 type Summary = Pick<TagReport, 'name' | 'created' | 'createdBy' | 'image'>;
@@ -57,12 +57,12 @@ export const tagDetailsSchema = z.object({
 export const listTags = endpoint({
   id: 'listTags',
   group: GROUP.api,
-  summary: 'The tags of an artifact, oldest first.',
+  summary: 'The tags of an artifact, oldest first unless the order says else.',
   method: 'GET',
   template: '/teams/{team}/artifacts/{artifact}/tags',
   access: 'pull',
   path: z.object(ARTIFACT),
-  query: z.object({ ...ALL, ...PAGE }),
+  query: z.object({ ...ALL, ...ORDER, ...PAGE }),
   answer: z.array(tagSummarySchema),
   errors: { 404: 'There are no tags.' },
   handle: async ({ context, path, query }) =>
@@ -70,8 +70,13 @@ export const listTags = endpoint({
       key: z.iso.datetime().transform((text) => new Date(text)),
       keyOf: (tag: Summary) => tag.created.toISOString(),
       show: showSummary,
-      read: (part) =>
-        context.parts.catalog.listTags(repositoryOf(path), query.all === 'true', part),
+      read(part) {
+        const choice = {
+          hasSignatures: query.all === 'true',
+          isNewestFirst: query.order === 'desc',
+        };
+        return context.parts.catalog.listTags(repositoryOf(path), choice, part);
+      },
     }),
 });
 

@@ -98,9 +98,11 @@ export const getTagV1 = endpoint({
   },
 });
 
+const OLDEST_FIRST = { hasSignatures: false, isNewestFirst: false };
+
 async function* entries({ parts: { catalog } }: Context, repository: RepositoryName) {
   const all = { after: undefined, limit: undefined };
-  for await (const tags of catalog.listTags(repository, false, all)) {
+  for await (const tags of catalog.listTags(repository, OLDEST_FIRST, all)) {
     yield tags.map(({ name, image }): [string, string] => [name, image]);
   }
   const latest = parseTag(LATEST);
