@@ -9,9 +9,11 @@ import {
   rename,
   stat,
   unlink,
+  writeFile,
 } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CliError, EXIT } from './errors.ts';
 
 /*
  * Files that hold secrets, and may be changed by several processes at the same time: written aside and put in place, so that
@@ -30,7 +32,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
+    throw explain(error, path, 'read');
   }
 }
 
@@ -43,13 +45,17 @@ export async function changeFile(
   path: string,
   change: (text: string | undefined) => string | undefined | Promise<string | undefined>,
 ): Promise<void> {
-  const target = await followLinks(path);
-  await mkdir(dirname(target), { recursive: true, mode: DIRECTORY_OWNER_ONLY });
-  await withLock(`${target}.pierone-lock`, async () => {
-    const text = await readIfThere(target);
-    const changed = await change(text);
-    if (changed !== undefined && changed !== text) await replace(target, changed);
-  });
+  try {
+    const target = await followLinks(path);
+    await mkdir(dirname(target), { recursive: true, mode: DIRECTORY_OWNER_ONLY });
+    await withLock(`${target}.pierone-lock`, async () => {
+      const text = await readIfThere(target);
+      const changed = await change(text);
+      if (changed !== undefined && changed !== text) await replace(target, changed);
+    });
+  } catch (error) {
+    throw explain(error, path, 'written');
+  }
 }
 
 /** Also of a link whose target isn't there yet. */
@@ -76,7 +82,12 @@ async function replace(target: string, text: string): Promise<void> {
     }
     await file.sync();
     await file.close();
-    await rename(aside, target);
+    await rename(aside, target).catch(async (error: unknown) => {
+      // A file that is mounted by itself, as into a container, can't be replaced.
+      if (codeOf(error) !== 'EBUSY') throw error;
+      await writeFile(target, text);
+      await unlink(aside);
+    });
   } catch (error) {
     await file.close().catch(() => undefined);
     await unlink(aside).catch(() => undefined);
@@ -120,6 +131,12 @@ async function removeIfExpired(lock: string): Promise<void> {
   const moved = await stat(away);
   if (moved.ino !== found.ino) await link(away, lock).catch(() => undefined);
   await unlink(away);
+}
+
+/** What the file system says, in a sentence; all else as it is. */
+function explain(error: unknown, path: string, what: 'read' | 'written'): unknown {
+  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  return new CliError(`${path} can't be ${what}: ${error.message}.`, EXIT.failed, { cause: error });
 }
 
 function codeOf(error: unknown): unknown {

@@ -3,7 +3,12 @@ import type { CommandContext } from '../context.ts';
 import { CliError, EXIT, hasStatus, UsageError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { askCaller, describeCaller, needsNoLogin } from '../login/caller.ts';
-import { credentialFiles, isHelperInstalled, writeLogin } from '../login/credential-files.ts';
+import {
+  checkFiles,
+  credentialFiles,
+  isHelperInstalled,
+  writeLogin,
+} from '../login/credential-files.ts';
 import type { StoredLogin } from '../login/docker-config.ts';
 import { registryHost } from '../login/registry-host.ts';
 import { parseBaseUrl } from '../open-context.ts';
@@ -41,7 +46,10 @@ async function logInByToken(context: CommandContext, url: string): Promise<boole
 /** Asked at a terminal where none is set. */
 async function chooseUrl(context: CommandContext): Promise<string> {
   const isKnown = context.settings.get('url') !== undefined;
-  if (isKnown || !context.isInteractive) return context.url();
+  if (isKnown) return context.url();
+  if (!context.isInteractive) {
+    throw new UsageError('Which registry? Give --url https://HOST, or set PIERONE_URL.');
+  }
   return parseBaseUrl(await ask(context, 'URL of the registry: '));
 }
 
@@ -137,6 +145,7 @@ async function writeFiles(
   const files = filesOf(context);
   const login: StoredLogin = { username: USER, secret: token };
   const logins = openLogins(environment);
+  await checkFiles(files, host);
   if (!input.flag('credentialHelper')) {
     await writeLogin(files, host, login);
     await logins.remove(host);
@@ -151,7 +160,7 @@ async function writeFiles(
   }
   if (!(await isHelperInstalled(environment))) {
     note(
-      'docker-credential-pierone is not on the PATH, and docker needs it there: install Pier One with npm install --global, or log in with --no-credential-helper.',
+      "docker-credential-pierone is not on the PATH, and docker needs it there: install Pier One's package globally, or log in with --no-credential-helper.",
     );
   }
 }
@@ -162,6 +171,7 @@ async function logInAsMachine(context: CommandContext, url: string): Promise<boo
   const document = await machine.readInstanceDocument(context.environment);
   await machine.checkDocument(await context.http(), url, document);
   const host = registryHost(new URL(url));
+  await checkFiles(filesOf(context), host);
   await writeLogin(filesOf(context), host, { username: machine.MACHINE, secret: document });
   await openLogins(context.environment).remove(host);
   await (context.output.format === 'json'

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { Environment } from '../environment.ts';
-import { CliError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { changeFile, readIfThere } from '../private-file.ts';
 import {
   BrokenConfig,
@@ -29,7 +29,14 @@ export function credentialFiles(environment: Environment, choice: FileChoice): s
   return choice.podman ? [docker, podmanAuthFile(places)] : [docker];
 }
 
-/** Either all of the files can be read as what they are, or none is touched. @throws CliError */
+/** Before anything is changed: whether a login can be written to all of them. @throws CliError */
+export async function checkFiles(files: readonly string[], host: string): Promise<void> {
+  for (const path of files) {
+    await explained(path, async () => void withHelper(await readIfThere(path), host));
+  }
+}
+
+/** @throws CliError */
 export async function writeLogin(
   files: readonly string[],
   host: string,
@@ -37,9 +44,6 @@ export async function writeLogin(
 ): Promise<void> {
   const change = (text: string | undefined) =>
     secret === undefined ? withHelper(text, host) : withSecret(text, host, secret);
-  for (const path of files) {
-    await explained(path, async () => void change(await readIfThere(path)));
-  }
   for (const path of files) await explained(path, () => changeFile(path, change));
 }
 
@@ -60,9 +64,11 @@ export async function removeLogin(files: readonly string[], host: string): Promi
   return changed;
 }
 
-/** Whether docker will find it. */
+/** Whether docker will find it; npx has it on its PATH only while it runs. */
 export async function isHelperInstalled(environment: Environment): Promise<boolean> {
-  const directories = (environment['PATH'] ?? '').split(delimiter).filter(Boolean);
+  const directories = (environment['PATH'] ?? '')
+    .split(delimiter)
+    .filter((directory) => directory !== '' && !directory.endsWith(join('node_modules', '.bin')));
   const found = await Promise.all(
     directories.map((directory) =>
       access(join(directory, HELPER_PROGRAM), constants.X_OK).then(
@@ -78,12 +84,9 @@ async function explained<T>(path: string, action: () => Promise<T>): Promise<T> 
   try {
     return await action();
   } catch (error) {
-    if (error instanceof BrokenConfig) {
-      throw new UsageError(`${path} is left as it is, since ${error.message}: mend it first.`, {
-        cause: error,
-      });
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CliError(`${path} can't be changed: ${reason}.`, undefined, { cause: error });
+    if (!(error instanceof BrokenConfig)) throw error;
+    throw new UsageError(`${path} is left as it is, since ${error.message}: mend it first.`, {
+      cause: error,
+    });
   }
 }

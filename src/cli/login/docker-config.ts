@@ -6,6 +6,8 @@ import { isObject, type JsonObject } from '../json.ts';
  */
 
 export const HELPER = 'pierone';
+/** The secret of this registry is in the file itself. */
+const NO_HELPER = '';
 /** docker's own. */
 const INDENT = '\t';
 
@@ -32,6 +34,8 @@ export function withSecret(text: string | undefined, host: string, login: Stored
     removeAuths(config, host);
     const auth = Buffer.from(`${login.username}:${login.secret}`).toString('base64');
     section(config, 'auths', true)[host] = { auth };
+    // Else docker would ask the store that it has for all registries, and not look here.
+    if (config['credsStore']) section(config, 'credHelpers', true)[host] = NO_HELPER;
   });
 }
 
@@ -85,7 +89,7 @@ function removeAuths(config: JsonObject, host: string): boolean {
 
 function removeHelper(config: JsonObject, host: string): boolean {
   const helpers = section(config, 'credHelpers');
-  if (helpers[host] !== HELPER) return false;
+  if (helpers[host] !== HELPER && helpers[host] !== NO_HELPER) return false;
   delete helpers[host];
   return true;
 }

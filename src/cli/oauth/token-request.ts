@@ -25,7 +25,7 @@ export class ProviderUnavailable extends CliError {
   override readonly name = 'ProviderUnavailable';
 
   constructor(problem: string, options: ErrorOptions = {}) {
-    super(`The identity provider can't be asked: ${problem}.`, EXIT.unavailable, options);
+    super(`${problem}: the identity provider can't be asked.`, EXIT.unavailable, options);
   }
 }
 
@@ -69,7 +69,8 @@ async function send(http: Http, request: HttpRequest): Promise<{ status: number;
     return { status: answer.status, text: await readText(answer) };
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    throw new ProviderUnavailable(error.message.replace(/\.$/, ''), { cause: error });
+    const [problem = ''] = error.message.split(': ', 1);
+    throw new ProviderUnavailable(problem, { cause: error });
   }
 }
 
