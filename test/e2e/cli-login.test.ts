@@ -93,8 +93,10 @@ describe('docker', () => {
     await docker.forget(reference());
   }
 
-  test('pulls with the token in its file', async () => {
+  test('pulls with the token in its file, whatever store it has for other registries', async () => {
     await writeCredentials();
+    await mkdir(workspace.path('docker-config'), { recursive: true });
+    await writeFile(workspace.path('docker-config', 'config.json'), '{"credsStore": "missing"}');
     await home.pierone(['login', '--no-credential-helper']);
 
     await expectPull();

@@ -119,6 +119,7 @@ describe('docker’s configuration', () => {
     expect(await home.read(CONFIG)).toBe(content);
     expect(await home.read('podman.json')).toBe('{}');
     expect(await readdir(home.path('.docker'))).toEqual(['config.json']);
+    expect(await readdir(home.directory)).not.toContain('.local');
   });
 
   test('has the logins of all who log in at the same time', async () => {

@@ -25,7 +25,6 @@ beforeEach(async () => {
   const { provider } = scene;
   home = await makeHome({ PIERONE_URL: registry.url, PIERONE_OIDC_ISSUER: provider.issuer });
   provider.logins.sitDown(provider.principal('alice'));
-  provider.logins.lifetimeSeconds = 3600;
   provider.clear();
 });
 afterEach(() => home.remove());
@@ -137,37 +136,55 @@ describe('with a code', () => {
 });
 
 describe('later', () => {
-  test('the token is renewed without anybody, by each refresh token once', async () => {
-    scene.provider.logins.lifetimeSeconds = 1;
+  /** As if the login had been so long ago; its tokens last an hour. */
+  async function passMinutes(minutes: number): Promise<void> {
+    const earlier = (time: string) => String(Number(time) - minutes * 60_000);
+    await home.write(TOKENS, (await home.read(TOKENS)).replaceAll(/\d{13}/g, earlier));
+  }
+
+  test('the token is renewed without anybody, once for all who ask', async () => {
     await home.atTerminal(['login'], await installBrowser());
-    const refreshes = () =>
-      tokenRequests().filter((form) => form.get('grant_type') === 'refresh_token');
-    await waitUntil('a renewed token', async () => (await secret()) && refreshes().length > 0);
-    scene.provider.logins.lifetimeSeconds = 3600;
-    await waitUntil('a token that lasts', async () =>
-      (await home.read(TOKENS)).includes(await secret()),
-    );
+    const first = await secret();
+    await passMinutes(56);
 
     const secrets = await Promise.all([secret(), secret(), secret()]);
 
     expect(new Set(secrets).size).toBe(1);
-    const used = refreshes().map((form) => form.get('refresh_token'));
-    expect(new Set(used).size).toBe(used.length);
-    expect(await home.pierone(['teams'])).toMatchObject({ exitCode: 0 });
+    expect(secrets[0]).not.toBe(first);
+    expect(tokenRequests().map((form) => form.get('grant_type'))).toEqual([
+      'authorization_code',
+      'refresh_token',
+    ]);
+    expect(await home.pierone(['whoami'])).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('alice'),
+    });
+    await passMinutes(56);
+    expect(await secret(), 'by the next refresh token').not.toBe(secrets[0]);
   });
 
-  test('when the session is over, docker gets nothing, and login begins anew', async () => {
-    scene.provider.logins.lifetimeSeconds = 1;
+  test('a token is used to its end where it can no longer be renewed', async () => {
+    await home.atTerminal(['login'], await installBrowser());
+    const first = await secret();
+    await passMinutes(56);
+    scene.provider.logins.endSessions();
+
+    expect(await secret()).toBe(first);
+    await passMinutes(4);
+    expect(await secret()).toContain('credentials not found');
+  });
+
+  test('when the session is over, login begins anew', async () => {
     const browser = await installBrowser();
     await home.atTerminal(['login'], browser);
+    const first = await secret();
     scene.provider.logins.endSessions();
-    await waitUntil('the end', async () => (await secret()).includes('credentials not found'));
-    scene.provider.logins.lifetimeSeconds = 3600;
+    await passMinutes(60);
 
     const { exitCode } = await home.atTerminal(['login'], browser);
 
     expect(exitCode).toBe(0);
-    expect(await home.read(TOKENS)).toContain(await secret());
+    expect([first, 'credentials not found in native keychain\n']).not.toContain(await secret());
   });
 
   test('after logout nothing is left to renew a token with', async () => {

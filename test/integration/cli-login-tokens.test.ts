@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AccessScene, openAccessScene } from '../support/access-scene.ts';
 import { type CliHome, makeHome } from '../support/cli-home.ts';
@@ -169,7 +169,7 @@ describe('a service’s user and client files', () => {
 
     expect(await home.helper('get', host, closed)).toMatchObject({
       exitCode: 1,
-      stdout: expect.stringContaining("The identity provider can't be asked"),
+      stdout: "Nothing listens at 127.0.0.1:9: the identity provider can't be asked.\n",
     });
   });
 });
@@ -183,6 +183,40 @@ test('without any token, and without a terminal, login asks nobody and says what
   expect(stderr).toContain('set PIERONE_TOKEN');
   const { exitCode: withoutUrl } = await home.pierone(['login'], { PIERONE_URL: '' });
   expect(withoutUrl).toBe(2);
+});
+
+test('a registry that protects nothing needs no login', async () => {
+  const open = await scene.startWith({});
+
+  const { exitCode, stdout } = await home.pierone(['login', '--url', open.url]);
+
+  const says = `${new URL(open.url).host} wants no login: everybody may pull and push.\n`;
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: says });
+  expect(await readdir(home.directory)).not.toContain('.docker');
+});
+
+test('who lacks the helper on the PATH is told', async () => {
+  await rm(home.path('bin', 'docker-credential-pierone'));
+  const environment = { PIERONE_TOKEN: scene.provider.issueToken('alice') };
+
+  const { exitCode, stdout, stderr } = await home.pierone(['login', '-o', 'json'], environment);
+
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 0,
+    stderr: expect.stringContaining('docker-credential-pierone is not on the PATH'),
+  });
+  expect(JSON.parse(stdout)).toMatchObject({ url: registry.url, uid: 'alice' });
+});
+
+test('what can’t be written is told of in a sentence', async () => {
+  await home.write('.local', 'a file, where a directory should be');
+  const environment = { PIERONE_TOKEN: scene.provider.issueToken('alice') };
+
+  const { exitCode, stderr } = await home.pierone(['login'], environment);
+
+  expect(exitCode).toBe(1);
+  expect(await readdir(home.directory)).not.toContain('.docker');
+  expect(stderr).toMatch(/^pierone: \S+logins\.json can't be written: E.*\n$/);
 });
 
 describe('docker-credential-pierone', () => {

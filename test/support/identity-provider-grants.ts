@@ -37,11 +37,10 @@ export function grantToken(
 function grantToPerson(form: URLSearchParams, { logins, tokens }: ProviderState): ProviderAnswer {
   const granted = logins.grant(form) ?? 'unsupported_grant_type';
   if (typeof granted === 'string') return json(400, { error: granted });
-  const { lifetimeSeconds } = logins;
   return json(200, {
-    access_token: tokens.issue(granted, { lifetimeSeconds }).token,
+    access_token: tokens.issue(granted).token,
     token_type: 'Bearer',
-    expires_in: lifetimeSeconds,
+    expires_in: TOKEN_LIFETIME_SECONDS,
     refresh_token: logins.issueRefreshToken(granted),
   });
 }

@@ -30,8 +30,6 @@ export class Logins {
   readonly #refreshable = new Map<string, Principal>();
   /** Who logs in when a browser asks. */
   #atBrowser: Principal | undefined;
-  /** Of the tokens that are given out. */
-  lifetimeSeconds = 3600;
 
   sitDown(principal: Principal | undefined): void {
     this.#atBrowser = principal;
