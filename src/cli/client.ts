@@ -1,5 +1,5 @@
 import { CliError, ConnectionError, HttpError } from './errors.ts';
-import { discard, type Http, type HttpAnswer, type HttpRequest } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -120,7 +120,6 @@ function nextPage(link: string | string[] | undefined): string | undefined {
 async function refusal(answer: HttpAnswer, { url, hasToken }: Client): Promise<HttpError> {
   const { status } = answer;
   const detail = detailOf(await readAll(answer, MAX_ERROR_BYTES).catch(() => ''));
-  await discard(answer).catch(() => undefined);
   const { host } = new URL(url);
   return new HttpError(sentenceFor(status, detail, host, hasToken), status, detail);
 }
@@ -137,7 +136,8 @@ function sentenceFor(
       ? `${host} does not accept the token${said}: get a new one with pierone login.`
       : `${host} wants to know who you are: run pierone login, or set PIERONE_TOKEN.`;
   }
-  if (status === 403) return `${host} refuses this${said}: ask the owners of the team.`;
+  if (status === 403)
+    return `${host} refuses this${said}: use another token, or ask those who run it.`;
   if (status === 404) return `${host} does not have this${said}: check the names.`;
   if (status === 429) return `${host} gets too many requests from you${said}: try again later.`;
   if (status >= 500) return `${host} failed with status ${status}${said}: try again later.`;

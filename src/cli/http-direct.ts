@@ -28,7 +28,8 @@ export function sendDirectly(
         const { statusCode = 0 } = answer;
         // After the answer began, it is its body that fails.
         sent.off('error', reject).on('error', (error) => answer.destroy(error));
-        resolve({ status: statusCode, headers: answer.headers, body: answer });
+        const cancel = () => void answer.destroy();
+        resolve({ status: statusCode, headers: answer.headers, body: answer, cancel });
       });
     sent.end(body);
   });

@@ -16,11 +16,26 @@ const LATE: ReadonlySet<string> = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
 ]);
 
-/** A request that got no answer, or not all of it, in a sentence. */
-export function explainFailure(error: unknown, url: URL): ConnectionError {
+/**
+ * A request that got no answer, or not all of it, in a sentence.
+ * @param proxy by which it may have gone
+ */
+export function explainFailure(error: unknown, url: URL, proxy?: URL): ConnectionError {
   if (error instanceof ConnectionError) return error;
   const code = codeOf(error);
-  return new ConnectionError(sentenceFor(code, error, url), { cause: error });
+  const sentence =
+    proxy && isAbout(error, proxy)
+      ? `The proxy ${proxy.host} can't be reached (${code}): check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.`
+      : sentenceFor(code, error, url);
+  return new ConnectionError(sentence, { cause: error });
+}
+
+/** Whether the connection that failed is one to this host: Node.js writes it into the error. */
+function isAbout(error: unknown, { hostname, port }: URL): boolean {
+  const [cause] = error instanceof AggregateError ? error.errors : [error];
+  if (!(cause instanceof Error)) return false;
+  if ('port' in cause && 'address' in cause) return String(cause.port) === (port || '80');
+  return 'hostname' in cause && cause.hostname === hostname;
 }
 
 function sentenceFor(code: string, error: unknown, { host, hostname, protocol }: URL): string {

@@ -28,6 +28,8 @@ export function sendViaProxies(environment: Environment): Send {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+    const { statusCode: status, headers: answered, body: content } = answer;
+    const cancel = () => void content.on('error', () => undefined).destroy();
+    return { status, headers: answered, body: content, cancel };
   };
 }

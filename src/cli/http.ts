@@ -15,6 +15,8 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Read it to its end, or leave the loop early: either frees the connection. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Frees the connection where nobody reads the body: else it keeps the process waiting. */
+  readonly cancel: () => void;
 }
 
 /** Sends requests, by proxies and with the certificates that are configured. Redirects are followed. */
@@ -25,8 +27,3 @@ export interface Http {
 
 /** One request without redirects. */
 export type Send = (request: HttpRequest, ca: readonly string[] | undefined) => Promise<HttpAnswer>;
-
-/** Frees the connection of an answer that nobody reads. */
-export async function discard({ body }: HttpAnswer): Promise<void> {
-  await body[Symbol.asyncIterator]().return?.();
-}

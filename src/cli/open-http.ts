@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
-import { discard, type Http, type HttpAnswer, type HttpRequest, type Send } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest, Send } from './http.ts';
 import { sendDirectly } from './http-direct.ts';
 import { explainFailure } from './http-failure.ts';
 
@@ -20,15 +20,14 @@ export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
   const ca = caFile === undefined ? undefined : readAuthorities(caFile, environment);
   let viaProxy: Promise<Send> | undefined;
   const sendOnce = async (request: HttpRequest): Promise<HttpAnswer> => {
-    const send = hasProxy(environment, request.url.protocol)
-      ? await (viaProxy ??= loadProxies(environment))
-      : sendDirectly;
+    const proxy = proxyFor(environment, request.url.protocol);
+    const send = proxy ? await (viaProxy ??= loadProxies(environment)) : sendDirectly;
     try {
       const answer = await send(request, ca);
       debug(`${request.method ?? 'GET'} ${shown(request.url)} → ${answer.status}`);
       return { ...answer, body: explained(answer.body, request.url) };
     } catch (error) {
-      throw explainFailure(error, request.url);
+      throw explainFailure(error, request.url, proxy);
     }
   };
   return {
@@ -38,7 +37,7 @@ export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
         const answer = await sendOnce(current);
         const next = redirects < MAX_REDIRECTS ? redirectOf(current, answer) : undefined;
         if (!next) return answer;
-        await discard(answer);
+        answer.cancel();
         current = next;
       }
     },
@@ -90,9 +89,15 @@ function readPem(path: string): string {
   }
 }
 
-export function hasProxy(environment: Environment, protocol: string): boolean {
+/** What the environment says of a scheme; whether a host goes without it, NO_PROXY says. */
+function proxyFor(environment: Environment, protocol: string): URL | undefined {
   const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
-  return Boolean(environment[name] || environment[name.toUpperCase()]);
+  const text = environment[name] || environment[name.toUpperCase()];
+  if (!text) return undefined;
+  if (URL.canParse(text)) return new URL(text);
+  throw new UsageError(
+    `${name.toUpperCase()} must be a URL such as http://proxy.example.org:3128.`,
+  );
 }
 
 /** Loaded where there is a proxy alone: it takes as long as all the rest. */

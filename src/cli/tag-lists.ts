@@ -14,10 +14,19 @@ export interface ListedTag {
   readonly members: unknown;
 }
 
+/** There is no such artifact: every artifact has a tag. */
+export class NoTagsError extends UsageError {
+  constructor(team: string, artifact: string) {
+    super(
+      `Artifact or Team does not exist! ${team}/${artifact} has no tags: please double check for spelling mistakes.`,
+    );
+  }
+}
+
 /**
  * The newest tags of an artifact, oldest first. A registry that doesn't know the order sends all.
  * @param limit 0: all
- * @throws CliError where there is none
+ * @throws NoTagsError; CliError where they are refused
  */
 export async function newestTags(
   client: Client,
@@ -36,7 +45,7 @@ export async function newestTags(
   } catch (error) {
     throw explain(error, team, artifact);
   }
-  if (entries.length === 0) throw doesNotExist(team, artifact);
+  if (entries.length === 0) throw new NoTagsError(team, artifact);
   return byAge(entries).slice(-limit).map(toTag);
 }
 
@@ -55,14 +64,8 @@ export async function findTag(
   }
 }
 
-export function doesNotExist(team: string, artifact: string): UsageError {
-  return new UsageError(
-    `Artifact or Team does not exist! ${team}/${artifact} has no tags: please double check for spelling mistakes.`,
-  );
-}
-
 function explain(error: unknown, team: string, artifact: string): unknown {
-  if (hasStatus(error, 404)) return doesNotExist(team, artifact);
+  if (hasStatus(error, 404)) return new NoTagsError(team, artifact);
   if (!hasStatus(error, 403)) return error;
   const detail = error.detail === undefined ? '' : `: ${error.detail}`;
   return new CliError(`You can't get all ${team}/${artifact}'s tags${detail}.`, EXIT.refused, {

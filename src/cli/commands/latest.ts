@@ -1,10 +1,9 @@
 import { type Client, pathOf } from '../client.ts';
 import type { CommandContext } from '../context.ts';
 import { CliError, hasStatus } from '../errors.ts';
-import { discard } from '../http.ts';
 import { textOf } from '../lists.ts';
 import { teamOf } from '../names.ts';
-import { newestTags } from '../tag-lists.ts';
+import { NoTagsError, newestTags } from '../tag-lists.ts';
 
 export async function run({ input, client, output }: CommandContext): Promise<void> {
   const team = teamOf(input);
@@ -33,7 +32,7 @@ async function askForLatest(client: Client, team: string, artifact: string) {
 async function newestOfAll(client: Client, team: string, artifact: string) {
   if (await hasOpenApi(client)) return undefined;
   const tags = await newestTags(client, team, artifact, 1).catch((error: unknown) => {
-    if (error instanceof CliError && hasStatus(error.cause, 404)) return [];
+    if (error instanceof NoTagsError) return [];
     throw error;
   });
   return tags.at(-1)?.name;
@@ -42,7 +41,8 @@ async function newestOfAll(client: Client, team: string, artifact: string) {
 /** The original has none. */
 async function hasOpenApi(client: Client): Promise<boolean> {
   try {
-    await discard(await client.open('/openapi.json', { method: 'HEAD' }));
+    const answer = await client.open('/openapi.json', { method: 'HEAD' });
+    answer.cancel();
     return true;
   } catch (error) {
     if (hasStatus(error, 404, 401, 403, 405)) return false;
