@@ -9,6 +9,7 @@ import {
   podmanAuthFile,
   stateFile,
 } from '../../src/cli/login/places.ts';
+import { printable } from '../../src/cli/oauth/token-request.ts';
 import { isFresh } from '../../src/cli/oauth/token-store.ts';
 import { changeFile } from '../../src/cli/private-file.ts';
 
@@ -87,6 +88,10 @@ test.each([
 ])('a token for $lifetime s, $age s old, is fresh: $fresh', ({ lifetime, age, fresh }) => {
   const token = { accessToken: 't', issuedAt: 0, expiresAt: lifetime * 1000 };
   expect(isFresh(token, age * 1000)).toBe(fresh);
+});
+
+test('what an identity provider says moves no cursor on the terminal', () => {
+  expect(printable('denied\u001b[2J\nby\u202e you')).toBe('denied [2J by  you');
 });
 
 describe('a file that several processes change', () => {

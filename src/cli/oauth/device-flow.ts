@@ -43,6 +43,7 @@ export async function logInByDevice(flow: DeviceFlow): Promise<StoredToken> {
     const outcome = await poll(flow, device.code);
     if (typeof outcome === 'object') return outcome;
     if (outcome === 'slower') intervalSeconds += SLOWER_BY_SECONDS;
+    if (outcome === 'away') intervalSeconds *= 2;
   }
   throw new TokenRefused('expired_token', 'nobody entered the code in time');
 }
@@ -73,12 +74,12 @@ async function beginDevice({ http, issuer, client, scope, show }: DeviceFlow): P
 async function poll(
   { http, issuer, client }: DeviceFlow,
   code: string,
-): Promise<StoredToken | 'pending' | 'slower'> {
+): Promise<StoredToken | 'pending' | 'slower' | 'away'> {
   const form = { ...clientFields(client), grant_type: GRANT, device_code: code };
   try {
     return await requestToken(http, issuer.tokenEndpoint, form, clientHeaders(client));
   } catch (error) {
-    if (error instanceof ProviderUnavailable) return 'slower';
+    if (error instanceof ProviderUnavailable) return 'away';
     if (!(error instanceof TokenRefused)) throw error;
     if (error.code === 'authorization_pending') return 'pending';
     if (error.code === 'slow_down') return 'slower';
