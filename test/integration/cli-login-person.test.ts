@@ -126,6 +126,14 @@ describe('with a code', () => {
     expect({ exitCode, screen }).toEqual({ exitCode: 3, screen: expect.stringContaining(says) });
   });
 
+  test('is waited for through an outage of the identity provider', async () => {
+    const outage = scene.provider.plan('token', { kind: 'reset' }, 1);
+
+    const { exitCode } = await logInAndEnter('alice');
+
+    expect({ exitCode, outages: outage.count() }).toEqual({ exitCode: 0, outages: 1 });
+  });
+
   test('needs a terminal', async () => {
     const { exitCode, stderr } = await home.pierone(['login', '--device']);
 
@@ -194,6 +202,35 @@ describe('later', () => {
 
     expect(await home.read(TOKENS)).toBe('{"tokens": {}}\n');
     expect(await secret()).toContain('credentials not found');
+  });
+});
+
+describe('an identity provider', () => {
+  const other = () =>
+    JSON.stringify({
+      issuer: 'https://evil.example',
+      token_endpoint: scene.provider.urlOf('token'),
+    });
+  const plain = () =>
+    JSON.stringify({ issuer: scene.provider.issuer, token_endpoint: 'http://evil.example/token' });
+
+  test.each([
+    { what: 'by http elsewhere', issuer: 'http://id.invalid', says: 'must be https://' },
+    { what: 'that is none', issuer: 'nonsense', says: 'nonsense is no URL' },
+    { what: 'that says it is another', body: other, says: 'is of another issuer than' },
+    { what: 'that sends secrets off in the clear', body: plain, says: 'must be https://' },
+    { what: 'that answers in HTML', body: () => '<title>Sign in</title>', says: 'and no JSON' },
+  ])('$what is not asked for a token', async ({ issuer, body, says }) => {
+    const { provider } = scene;
+    const fault = { kind: 'answer', status: 200, body: body?.() ?? '' } as const;
+    const planned = body && provider.plan('discovery', fault);
+    const environment = { PIERONE_OIDC_ISSUER: issuer ?? provider.issuer };
+
+    const { exitCode, screen } = await home.atTerminal(['login', '--device'], environment);
+    planned?.end();
+
+    expect({ exitCode, screen }).toEqual({ exitCode: 5, screen: expect.stringContaining(says) });
+    expect(provider.count('device') + provider.count('token')).toBe(0);
   });
 });
 
