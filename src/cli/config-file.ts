@@ -52,12 +52,25 @@ export async function changeConfigFile(
 async function parse(path: string): Promise<unknown> {
   try {
     const text = readFileSync(path, 'utf8');
+    const plain = plainLines(text);
+    if (plain) return plain;
     const { parse: parseYaml } = await import('yaml');
     return parseYaml(text);
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new UsageError(`${path} can't be read: ${reason}`, { cause: error });
   }
+}
+
+/** Most files have a line or two, for which a library would take longer than all the rest of a command. */
+function plainLines(text: string): Record<string, string> | undefined {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const entries = lines.flatMap((line) => {
+    const [, name, value] = /^([a-z_]+): +([a-z/][\w:/.~-]*)\r?$/.exec(line) ?? [];
+    const isText = name !== undefined && value !== undefined && !/^(null|true|false)$/.test(value);
+    return isText ? [[name, value] as const] : [];
+  });
+  return entries.length === lines.length ? Object.fromEntries(entries) : undefined;
 }
 
 function plainValues(content: object): Record<string, string> {

@@ -38,6 +38,10 @@ function isAbout(error: unknown, { hostname, port }: URL): boolean {
   return 'hostname' in cause && cause.hostname === hostname;
 }
 
+export function isUnknownAuthority(error: unknown): boolean {
+  return UNKNOWN_AUTHORITY.has(codeOf(error));
+}
+
 function sentenceFor(code: string, error: unknown, { host, hostname, protocol }: URL): string {
   if (UNKNOWN_AUTHORITY.has(code)) {
     return `The certificate of ${host} is not from an authority that is trusted here: give the authority's PEM file by --ca-file or PIERONE_CA_FILE.`;

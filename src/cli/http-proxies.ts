@@ -6,10 +6,10 @@ import { IDLE_TIMEOUT_MS } from './http-direct.ts';
 /** As HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, or their lower-case forms. */
 export function sendViaProxies(environment: Environment): Send {
   const read = (name: string) => environment[name] || environment[name.toUpperCase()] || '';
-  let agent: EnvHttpProxyAgent | undefined;
-  return async ({ method = 'GET', url, headers = {}, body, idleTimeoutMs }, ca) => {
+  const agents = new Map<readonly string[] | undefined, EnvHttpProxyAgent>();
+  const agentFor = (ca: readonly string[] | undefined) => {
     const trust = ca ? { ca: [...ca] } : {};
-    agent ??= new EnvHttpProxyAgent({
+    const agent = new EnvHttpProxyAgent({
       httpProxy: read('http_proxy'),
       httpsProxy: read('https_proxy'),
       noProxy: read('no_proxy'),
@@ -19,9 +19,13 @@ export function sendViaProxies(environment: Environment): Send {
       requestTls: trust,
       proxyTls: trust,
     });
+    agents.set(ca, agent);
+    return agent;
+  };
+  return async ({ method = 'GET', url, headers = {}, body, idleTimeoutMs }, ca) => {
     const timeoutMs = idleTimeoutMs ?? IDLE_TIMEOUT_MS;
     const answer = await requestVia(url, {
-      dispatcher: agent,
+      dispatcher: agents.get(ca) ?? agentFor(ca),
       method,
       headers,
       body: body ?? null,

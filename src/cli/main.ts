@@ -40,7 +40,7 @@ function readVersion(): string {
 
 /** What commander says, and where to read on. */
 function explainUsage({ code, message }: CommanderError, command: string): string {
-  const candidates = commandsNamed(command).map(({ name }) => name);
+  const candidates = command === '' ? [] : commandsNamed(command).map(({ name }) => name);
   if (code === 'commander.unknownCommand' && candidates.length > 1) {
     return `${command} is ambiguous: it begins ${candidates.join(', ')}.`;
   }

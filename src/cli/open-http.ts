@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
 import type { Http, HttpAnswer, HttpRequest, Send } from './http.ts';
 import { sendDirectly } from './http-direct.ts';
-import { explainFailure } from './http-failure.ts';
+import { explainFailure, isUnknownAuthority } from './http-failure.ts';
 
 export interface HttpOptions {
   readonly environment: Environment;
@@ -18,12 +18,23 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
   const ca = caFile === undefined ? undefined : readAuthorities(caFile, environment);
+  let everyones: readonly string[] | undefined;
+  const sendTrusting = async (send: Send, request: HttpRequest) => {
+    try {
+      return await send(request, ca);
+    } catch (error) {
+      if (!ca || !isUnknownAuthority(error)) throw error;
+      // Nothing was sent yet. Those that everyone trusts take a while to read, and are seldom needed besides a file.
+      everyones ??= [...rootCertificates, ...ca];
+      return send(request, everyones);
+    }
+  };
   let viaProxy: Promise<Send> | undefined;
   const sendOnce = async (request: HttpRequest): Promise<HttpAnswer> => {
     const proxy = proxyFor(environment, request.url.protocol);
     const send = proxy ? await (viaProxy ??= loadProxies(environment)) : sendDirectly;
     try {
-      const answer = await send(request, ca);
+      const answer = await sendTrusting(send, request);
       debug(`${request.method ?? 'GET'} ${shown(request.url)} → ${answer.status}`);
       return { ...answer, body: explained(answer.body, request.url) };
     } catch (error) {
@@ -76,7 +87,7 @@ function shown(url: URL): string {
 function readAuthorities(caFile: string, environment: Environment): readonly string[] {
   // Node.js itself reads NODE_EXTRA_CA_CERTS, but not for connections that are given authorities.
   const extra = environment['NODE_EXTRA_CA_CERTS'];
-  return [...rootCertificates, readPem(caFile), ...(extra ? [readPem(extra)] : [])];
+  return [readPem(caFile), ...(extra ? [readPem(extra)] : [])];
 }
 
 function readPem(path: string): string {

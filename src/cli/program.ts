@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandDeclaration, OptionDeclaration } from './command.ts';
-import { COMMAND_GROUPS, COMMANDS, commandsNamed } from './commands.ts';
+import { COMMAND_GROUPS, commandsNamed } from './commands.ts';
 import { EXIT_MEANINGS } from './errors.ts';
 import { Input } from './input.ts';
 
@@ -29,9 +29,7 @@ export interface ProgramOptions {
 /** The command line: what it may be, its help, and what it runs. */
 export function buildProgram({ version, act, write }: ProgramOptions): Command {
   const program = new Command('pierone')
-    .description(
-      'Pier One, the Docker registry with immutable tags: command line client and server.',
-    )
+    .description('Pier One, the Docker registry with immutable tags: its client, and its server.')
     .usage('[options] <command>')
     .version(`Pier One CLI ${version}`, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help; after a command: the help of that')
@@ -102,16 +100,20 @@ function examplesOf({ examples }: CommandDeclaration): string {
 }
 
 function programNotes(): string {
-  const names =
-    COMMANDS.length > 0 ? 'Commands may be abbreviated: pierone art is pierone artifacts.' : '';
   const codes = Object.entries(EXIT_MEANINGS).map(([code, meaning]) => `  ${code}  ${meaning}`);
   return [
-    names,
+    'First steps:',
+    '  pierone login --url https://pierone.example.org',
+    '  pierone teams',
+    '  pierone tags acme',
     '',
-    'Options may also be set in the environment, as PIERONE_URL, PIERONE_OUTPUT,',
-    'PIERONE_TOKEN and PIERONE_CA_FILE, or in ~/.config/pierone/pierone.yaml, as in',
+    'A command may be abbreviated: pierone art acme is pierone artifacts acme.',
+    '',
+    'Settings: --url, --output, --token and --ca-file may also be given as',
+    'PIERONE_URL, PIERONE_OUTPUT, PIERONE_TOKEN and PIERONE_CA_FILE, or as url,',
+    'output, token and ca_file in ~/.config/pierone/pierone.yaml, in lines such as',
     '  url: https://pierone.example.org',
-    'HTTPS_PROXY, HTTP_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS and NO_COLOR are honoured.',
+    'HTTPS_PROXY, HTTP_PROXY, NO_PROXY, NODE_EXTRA_CA_CERTS and NO_COLOR are heeded.',
     '',
     'Exit codes:',
     ...codes,

@@ -16,14 +16,15 @@ type Paint = ReturnType<typeof pc.createColors>;
 export async function printTable(printing: Printing): Promise<void> {
   const { columns, stream, write } = printing;
   const paint = pc.createColors(printing.hasColors);
-  const room = stream.isTTY ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY;
+  const isCut = stream.isTTY === true;
+  const room = isCut ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY;
   let widths: readonly number[] | undefined;
   for await (const rows of inLargeBatches(printing.rows)) {
     if (!widths) {
       widths = fit(columns, naturalWidths(columns, rows), room);
       await write(head(columns, widths, paint));
     }
-    for (const row of rows) await write(line(columns, widths, row, paint));
+    for (const row of rows) await write(line({ columns, widths, paint, isCut }, row));
   }
 }
 
@@ -74,11 +75,22 @@ function head(columns: readonly Column[], widths: readonly number[], paint: Pain
   return `${paint.bold(titles.join(' ').trimEnd())}\n`;
 }
 
-function line(columns: readonly Column[], widths: readonly number[], row: Row, paint: Paint) {
+interface Look {
+  readonly columns: readonly Column[];
+  readonly widths: readonly number[];
+  readonly paint: Paint;
+  readonly isCut: boolean;
+}
+
+function line({ columns, widths, paint, isCut }: Look, row: Row): string {
   const cells = columns.map((column, n) => {
     const value = row[column.name];
     const width = widths[n] ?? 0;
-    const text = cut(showValue(column.name, value), width);
+    // A file gets whole values, also where those of later rows are longer.
+    const text = cut(
+      showValue(column.name, value),
+      isCut ? width : (column.maxWidth ?? Number.POSITIVE_INFINITY),
+    );
     const isLast = n === columns.length - 1;
     const padded = isNumeric(column) ? padStart(text, width) : isLast ? text : padEnd(text, width);
     return colored(paint, column, value, padded);

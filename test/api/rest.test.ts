@@ -61,11 +61,7 @@ const ARTIFACTS: RestRow[] = [
 ];
 
 const TAGS: RestRow[] = [
-  {
-    request: `GET ${APP}/tags?order=up`,
-    status: 400,
-    says: /^order: must be asc or desc$/,
-  },
+  { request: `GET ${APP}/tags?order=up`, status: 400, says: /^order: must be asc or desc$/ },
   { request: `GET ${APP}/tags`, ...NO_TAGS },
   { request: 'GET /teams/TEAM/artifacts/No/tags', ...NO_ARTIFACT },
   { request: 'GET /teams/TEAM/artifacts/a%2F/tags', ...NO_ARTIFACT },

@@ -29,7 +29,8 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'tags',
     summary: 'List tags, with who pushed them and when',
-    description: 'The newest tag comes last.',
+    description:
+      'The newest tag comes last. Status is for registries that check images; others say Not Processed.',
     arguments: [
       TEAM,
       { name: '[artifact...]', description: 'of the team; all of them if none is given' },
@@ -84,6 +85,7 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'image',
     summary: 'Find the tags of an image by its digest',
+    description: 'An image that is not found is told, and is no error.',
     arguments: [
       {
         name: '<image>',
