@@ -5,7 +5,7 @@ export const LOGIN_COMMANDS: readonly CommandDeclaration[] = [
     name: 'login',
     summary: 'Log in to the registry, and set docker up for it',
     description:
-      'The token is looked for in --token, PIERONE_TOKEN, the tokens of zign, OAUTH2_ACCESS_TOKENS and the files in CREDENTIALS_DIR; at a terminal you can log in at an identity provider instead (PIERONE_OIDC_ISSUER). docker gets it by docker-credential-pierone at each pull and push. docs/login.md says more',
+      'The token is looked for in --token, PIERONE_TOKEN, the tokens of zign, OAUTH2_ACCESS_TOKENS and the files in CREDENTIALS_DIR; at a terminal you can log in at an identity provider instead (PIERONE_OIDC_ISSUER). docker gets it by docker-credential-pierone at each pull and push. docs/login.md says more.',
     options: [
       { flags: '--podman', description: "write podman's auth.json, too" },
       { flags: '--auth-file <file>', description: 'the same, and where it is' },
