@@ -98,7 +98,11 @@ function page(): string {
     'Errors are one sentence on standard error; `--debug` shows the requests and the stack behind it.',
     '',
     ...COMMAND_GROUPS.filter(({ commands }) => commands.length > 0).flatMap(
-      ({ title, commands }) => [`## ${title}`, '', ...commands.flatMap(section)],
+      ({ title, commands }) => [
+        `## ${title}`,
+        '',
+        ...commands.filter(({ isHidden }) => !isHidden).flatMap(section),
+      ],
     ),
   ];
   return `${lines.join('\n').trimEnd()}\n`;

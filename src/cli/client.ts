@@ -5,8 +5,8 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 
 export interface JsonAnswer {
   readonly value: unknown;
-  /** Path and query of the next page, where there is one. */
-  readonly next: string | undefined;
+  /** The query of the next page, where there is one; its path is the same. */
+  readonly nextQuery: string | undefined;
 }
 
 /** Requests to one registry. */
@@ -43,6 +43,13 @@ export function pathOf(...segments: readonly string[]): string {
 
 export function openClient(http: Http, { url, token, userAgent }: ClientOptions): Client {
   const credential = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const askForJson = async (target: string): Promise<JsonAnswer> => {
+    const answer = await client.open(target, { headers: { Accept: 'application/json' } });
+    return {
+      value: parseJson(await readAll(answer, MAX_JSON_BYTES), url),
+      nextQuery: nextQueryIn(answer.headers['link'], url),
+    };
+  };
   const client: Client = {
     url,
     hasToken: token !== undefined,
@@ -53,20 +60,14 @@ export function openClient(http: Http, { url, token, userAgent }: ClientOptions)
       return answer;
     },
     async json(path, query = {}) {
-      const answer = await client.open(path + queryOf(query), {
-        headers: { Accept: 'application/json' },
-      });
-      return {
-        value: parseJson(await readAll(answer, MAX_JSON_BYTES), url),
-        next: nextPage(answer.headers['link']),
-      };
+      return askForJson(path + queryOf(query));
     },
     async *pages(path, query = {}) {
       let page = await client.json(path, { limit: PAGE_SIZE, ...query });
       for (;;) {
         yield listOf(page.value, url);
-        if (page.next === undefined) return;
-        page = await client.json(page.next);
+        if (page.nextQuery === undefined) return;
+        page = await askForJson(path + page.nextQuery);
       }
     },
   };
@@ -111,10 +112,12 @@ export function notPierOne(url: string, cause?: unknown): CliError {
   return new ConnectionError(`${url} does not answer as Pier One does: check the URL.`, { cause });
 }
 
-/** RFC 8288, as far as lists use it. */
-function nextPage(link: string | string[] | undefined): string | undefined {
+/** RFC 8288, as far as lists use it. A proxy may have changed the path, and no host but the registry's is asked. */
+function nextQueryIn(link: string | string[] | undefined, url: string): string | undefined {
   const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(String(link ?? '')) ?? [];
-  return target?.startsWith('/') ? target : undefined;
+  return target !== undefined && URL.canParse(target, url)
+    ? new URL(target, url).search
+    : undefined;
 }
 
 async function refusal(answer: HttpAnswer, { url, hasToken }: Client): Promise<HttpError> {

@@ -52,7 +52,9 @@ function explainUsage({ code, message }: CommanderError, command: string): strin
 
 /** Whoever reads the output may stop reading: `pierone teams | head -1`. */
 streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed);
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  streams.stderr.write(`pierone: The output can't be written: ${error.message}\n`);
+  process.exit(EXIT.failed);
 });
 
 const args = process.argv.slice(2);

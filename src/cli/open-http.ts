@@ -67,8 +67,15 @@ function redirectOf(request: HttpRequest, answer: HttpAnswer): HttpRequest | und
   return {
     ...request,
     url,
-    headers: url.origin === request.url.origin ? (request.headers ?? {}) : others,
+    headers: mayKnowCredential(request.url, url) ? (request.headers ?? {}) : others,
   };
+}
+
+/** The same host; also where it only wants to be asked over TLS. */
+function mayKnowCredential(before: URL, after: URL): boolean {
+  const isUpgrade = before.protocol === 'http:' && after.protocol === 'https:';
+  const arePlain = before.port === '' && after.port === '';
+  return before.origin === after.origin || (isUpgrade && arePlain && before.host === after.host);
 }
 
 async function* explained(body: AsyncIterable<Uint8Array>, url: URL): AsyncGenerator<Uint8Array> {

@@ -3,10 +3,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificates.ts';
-import { cliIn, linesOf, type RunCli } from '../support/cli.ts';
+import { CLI_COMMAND, cliIn, linesOf, type RunCli } from '../support/cli.ts';
 import { listenInWorkspace } from '../support/forwarding.ts';
 import { findFreePorts } from '../support/free-ports.ts';
 import { type OriginalRegistry, startOriginalRegistry } from '../support/original-registry.ts';
+import { execute } from '../support/process-runner.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 let workspace: Workspace;
@@ -116,6 +117,20 @@ describe('a registry of the original', () => {
     expect((await pierone(['whoami'])).stderr).toMatch(/older Pier One, without \/whoami\.$/m);
   });
 
+  test('is told of incidents by commands that the help leaves out', async () => {
+    const command = ['mark-production-ready', 'INC-42', 'acme', 'shop'];
+    const marked = `${original.host}/acme/shop:1.0 as \`production_ready\` due to incident INC-42`;
+    expect(await succeed(...command, '1.0')).toBe(`Marked ${marked}.\n`);
+    expect(original.requests.at(-1)).toMatch(/^POST \S+\/tags\/1\.0\/production-ready /);
+    const { exitCode, stderr } = await pierone([...command, '9']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^pierone: You can't mark \S+\/acme\/shop:9 as production ready: /);
+    expect(await pierone(['cves', 'acme', 'shop', '1.0'])).toMatchObject({
+      exitCode: 0,
+      stderr: '!! THIS FUNCTIONALITY IS DEPRECATED !!\n',
+    });
+  });
+
   test('refuses tags of others in the words of the original', async () => {
     const { exitCode, stderr } = await pierone(['tags', 'secret', 'app']);
     expect({ exitCode, stderr }).toEqual({
@@ -192,6 +207,15 @@ describe('over TLS', () => {
   });
 });
 
+test('a list in pages is printed whole, whatever the path of the registry is', async () => {
+  const { stdout } = await pierone(['teams', '--url', `${original.url}/paged/`]);
+  expect(linesOf(stdout)).toEqual(['Name', 'a', 'b', 'c']);
+  expect(original.requests.slice(-2)).toEqual([
+    'GET /paged/teams?limit=1000 Bearer a-secret-token',
+    'GET /paged/teams?limit=2&after=ImIi Bearer a-secret-token',
+  ]);
+});
+
 test('a redirect is followed, and the token stays with its host', async () => {
   const other = await startOriginalRegistry(workspace);
   const before = original.requests.length;
@@ -263,4 +287,20 @@ test('--debug shows requests and the stack of errors, and no token', async () =>
   expect(stderr).toMatch(/^pierone: GET http:\/\/\S+\/events\?… → 404$/m);
   expect(stderr).toMatch(/^ +at /m);
   expect(stderr).not.toContain('a-secret-token');
+});
+
+test('who stops reading, as head does, is no error; a full disk is one', async () => {
+  const { stdout } = await execute(
+    '/bin/sh',
+    ['-c', '"$0" "$@" | head -n 1', ...CLI_COMMAND, 'teams'],
+    {
+      env: { HOME: workspace.path('home'), PIERONE_URL: original.url },
+    },
+  );
+  expect(stdout).toMatch(/^Name/);
+  const full = await execute('/bin/sh', ['-c', '"$0" "$@" > /dev/full', ...CLI_COMMAND, 'teams'], {
+    env: { HOME: workspace.path('home'), PIERONE_URL: original.url },
+  });
+  expect(full.exitCode).toBe(1);
+  expect(full.stderr).toMatch(/^pierone: The output can't be written: /);
 });

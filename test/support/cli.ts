@@ -5,6 +5,9 @@ import type { Workspace } from './workspace.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+/** What a shell would run. */
+export const CLI_COMMAND: readonly string[] = [process.execPath, MAIN];
+
 /** Runs the command with these arguments, to its end. */
 export type RunCli = (
   args: readonly string[],

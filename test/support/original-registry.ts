@@ -40,6 +40,8 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
     status: '',
   },
   '/tags/abc1': [{ team: 'acme', artifact: 'shop', name: '1.0' }],
+  // Of the servers that came after it.
+  [`${SHOP}/tags/1.0/production-ready`]: {},
   '/v1/search': { results: [{ name: 'acme/shop' }] },
 };
 
@@ -67,7 +69,8 @@ function answer(url: string, response: ServerResponse): void {
   };
   const moved = /^\/moved-to-(\d+)(\/.*)/.exec(url);
   const [, port, target] = moved ?? [];
-  if (path in ANSWERS) send(200, ANSWERS[path]);
+  if (path === '/paged/teams') send(200, ...pageOf(url));
+  else if (path in ANSWERS) send(200, ANSWERS[path]);
   else if (path === '/tags/abc') send(412, { message: 'several', details: null });
   else if (path.startsWith('/teams/secret/')) send(403, { detail: 'not yours' });
   else if (path.startsWith('/teams/broken/')) response.end('<html>not JSON');
@@ -75,4 +78,10 @@ function answer(url: string, response: ServerResponse): void {
   else if (path.endsWith('/scm-source')) send(404, null);
   else if (port) send(302, {}, { location: `http://localhost:${port}${target}` });
   else send(404, { message: `GET ${path} not found.`, details: null });
+}
+
+/** As a registry with pages behind a proxy that takes /paged away: two of them. */
+function pageOf(url: string): [names: string[], headers: Record<string, string>] {
+  if (url.includes('after=')) return [['c'], {}];
+  return [['a', 'b'], { link: '</teams?limit=2&after=ImIi>; rel="next"' }];
 }

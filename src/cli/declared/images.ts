@@ -144,4 +144,25 @@ export const IMAGE_COMMANDS: readonly CommandDeclaration[] = [
     ],
     load: () => import('../commands/events.ts'),
   },
+  {
+    name: 'mark-production-ready',
+    summary: 'Mark a tag as ready for production, in registries that check images',
+    isHidden: true,
+    arguments: [
+      { name: '<incident>', description: 'why, as in INC-42' },
+      TEAM,
+      ARTIFACT,
+      { name: '<tag>', description: 'of the artifact' },
+    ],
+    examples: [['mark-production-ready INC-42 acme shop 1.7', 'in spite of what the check says']],
+    load: () => import('../commands/mark-production-ready.ts'),
+  },
+  {
+    name: 'cves',
+    summary: 'Does nothing: kept for scripts that call it',
+    isHidden: true,
+    arguments: [TEAM, ARTIFACT, { name: '<tag>', description: 'of the artifact' }],
+    examples: [['cves acme shop 1.7', 'says that it does nothing, with exit code 0']],
+    load: () => import('../commands/cves.ts'),
+  },
 ];
