@@ -174,15 +174,33 @@ describe('a service’s user and client files', () => {
   });
 });
 
-test('without any token, and without a terminal, login asks nobody and says what to do', async () => {
-  const { exitCode, stdout, stderr } = await home.pierone(['login'], {
-    PIERONE_OIDC_ISSUER: scene.provider.issuer,
+describe('without any token, and without a terminal', () => {
+  test('login asks nobody, sets docker up for tokens to come, and says what is missing', async () => {
+    const environment = { PIERONE_OIDC_ISSUER: scene.provider.issuer };
+    const { exitCode, stdout, stderr } = await home.pierone(['login'], environment);
+
+    const says = `docker is set up for ${host}, but nobody is logged in.\n`;
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: says });
+    expect(stderr).toContain('set PIERONE_TOKEN');
+    expect(await home.helper('get', host)).toMatchObject(NOT_FOUND);
+    const token = scene.provider.issueToken('alice');
+    expect(await secretOf({ OAUTH2_ACCESS_TOKENS: `pierone=${token}` })).toBe(token);
   });
 
-  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
-  expect(stderr).toContain('set PIERONE_TOKEN');
-  const { exitCode: withoutUrl } = await home.pierone(['login'], { PIERONE_URL: '' });
-  expect(withoutUrl).toBe(2);
+  test('there is none to write into a file', async () => {
+    const login = await home.pierone(['login', '--no-credential-helper']);
+
+    expect(login).toMatchObject({ exitCode: 3, stdout: '' });
+    expect(login.stderr).toContain('set PIERONE_TOKEN');
+    expect(await readdir(home.directory)).not.toContain('.docker');
+  });
+
+  test('login needs to be told which registry', async () => {
+    const login = await home.pierone(['login'], { PIERONE_URL: '' });
+
+    expect(login).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(login.stderr).toContain('Which registry?');
+  });
 });
 
 test('a registry that protects nothing needs no login', async () => {

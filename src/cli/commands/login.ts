@@ -129,7 +129,17 @@ async function askPerson(context: CommandContext, url: string): Promise<FoundTok
     await context.output.line(`${host} wants no login: everybody may pull and push.`);
     return undefined;
   }
-  throw new CliError(
+  if (!context.input.flag('credentialHelper')) throw noToken(host);
+  // As the original did it, in the setup of a machine whose jobs bring their tokens with them.
+  await nameHelper(context, url);
+  await remember(context, url);
+  context.note(`${noToken(host).message} docker looks for one at each pull and push.`);
+  await context.output.line(`docker is set up for ${host}, but nobody is logged in.`);
+  return undefined;
+}
+
+function noToken(host: string): CliError {
+  return new CliError(
     `There is no token for ${host}: set PIERONE_TOKEN, OAUTH2_ACCESS_TOKENS or CREDENTIALS_DIR, or PIERONE_OIDC_ISSUER to log in at a terminal (docs/login.md).`,
     EXIT.notLoggedIn,
   );
@@ -144,20 +154,32 @@ async function writeFiles(
   const host = registryHost(new URL(url));
   const files = filesOf(context);
   const login: StoredLogin = { username: USER, secret: token };
-  const logins = openLogins(environment);
-  await checkFiles(files, host);
   if (!input.flag('credentialHelper')) {
+    await checkFiles(files, host);
     await writeLogin(files, host, login);
-    await logins.remove(host);
+    await openLogins(environment).remove(host);
     note(`The token itself is in ${files.join(' and ')}, where it is of use until it expires.`);
     return;
   }
   // Only what has no other place is kept: all else is looked for anew each time.
-  await logins.put({ host, url, ...(source === '--token' && { stored: login }) });
-  await writeLogin(files, host, undefined);
+  await nameHelper(context, url, source === '--token' ? login : undefined);
   if (ENVIRONMENT_SOURCES.has(source)) {
     note(`docker needs ${source} in its environment too: it is looked for at each pull and push.`);
   }
+}
+
+/** In the files of docker and podman; it gives tokens to this registry from now on. */
+async function nameHelper(
+  context: CommandContext,
+  url: string,
+  stored?: StoredLogin,
+): Promise<void> {
+  const { environment, note } = context;
+  const host = registryHost(new URL(url));
+  const files = filesOf(context);
+  await checkFiles(files, host);
+  await openLogins(environment).put({ host, url, ...(stored && { stored }) });
+  await writeLogin(files, host, undefined);
   if (!(await isHelperInstalled(environment))) {
     note(
       "docker-credential-pierone is not on the PATH, and docker needs it there: install Pier One's package globally, or log in with --no-credential-helper.",
