@@ -5,6 +5,7 @@ import { UsageError } from './errors.ts';
 import type { Http, HttpAnswer, HttpRequest, Send } from './http.ts';
 import { sendDirectly } from './http-direct.ts';
 import { explainFailure, isUnknownAuthority } from './http-failure.ts';
+import { proxyFor } from './proxy-choice.ts';
 
 export interface HttpOptions {
   readonly environment: Environment;
@@ -29,10 +30,15 @@ export function openHttp({ environment, caFile, debug }: HttpOptions): Http {
       return send(request, everyones);
     }
   };
-  let viaProxy: Promise<Send> | undefined;
+  const proxies = new Map<string, Promise<Send>>();
+  const sendBy = (proxy: URL) => {
+    const known = proxies.get(proxy.href) ?? loadProxy(proxy);
+    proxies.set(proxy.href, known);
+    return known;
+  };
   const sendOnce = async (request: HttpRequest): Promise<HttpAnswer> => {
-    const proxy = proxyFor(environment, request.url.protocol);
-    const send = proxy ? await (viaProxy ??= loadProxies(environment)) : sendDirectly;
+    const proxy = proxyFor(environment, request.url);
+    const send = proxy ? await sendBy(proxy) : sendDirectly;
     try {
       const answer = await sendTrusting(send, request);
       debug(`${request.method ?? 'GET'} ${shown(request.url)} → ${answer.status}`);
@@ -107,19 +113,8 @@ function readPem(path: string): string {
   }
 }
 
-/** What the environment says of a scheme; whether a host goes without it, NO_PROXY says. */
-function proxyFor(environment: Environment, protocol: string): URL | undefined {
-  const name = protocol === 'https:' ? 'https_proxy' : 'http_proxy';
-  const text = environment[name] || environment[name.toUpperCase()];
-  if (!text) return undefined;
-  if (URL.canParse(text)) return new URL(text);
-  throw new UsageError(
-    `${name.toUpperCase()} must be a URL such as http://proxy.example.org:3128.`,
-  );
-}
-
-/** Loaded where there is a proxy alone: it takes as long as all the rest. */
-async function loadProxies(environment: Environment): Promise<Send> {
-  const { sendViaProxies } = await import('./http-proxies.ts');
-  return sendViaProxies(environment);
+/** Loaded where there is a proxy alone: it takes longer than all the rest. */
+async function loadProxy(proxy: URL): Promise<Send> {
+  const { sendByProxy } = await import('./http-proxy.ts');
+  return sendByProxy(proxy);
 }

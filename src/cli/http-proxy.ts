@@ -1,24 +1,15 @@
-import { EnvHttpProxyAgent, request as requestVia } from 'undici';
-import type { Environment } from './environment.ts';
+import { ProxyAgent, request as requestVia } from 'undici';
 import type { Send } from './http.ts';
 import { IDLE_TIMEOUT_MS } from './http-direct.ts';
 
-/** As HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, or their lower-case forms. */
-export function sendViaProxies(environment: Environment): Send {
-  const read = (name: string) => environment[name] || environment[name.toUpperCase()] || '';
-  const agents = new Map<readonly string[] | undefined, EnvHttpProxyAgent>();
+/** Sends requests by one proxy. */
+export function sendByProxy(proxy: URL): Send {
+  const agents = new Map<readonly string[] | undefined, ProxyAgent>();
   const agentFor = (ca: readonly string[] | undefined) => {
     const trust = ca ? { ca: [...ca] } : {};
-    const agent = new EnvHttpProxyAgent({
-      httpProxy: read('http_proxy'),
-      httpsProxy: read('https_proxy'),
-      noProxy: read('no_proxy'),
-      // A proxy that is asked for http:// is told the whole URL: few let tunnels go to port 80.
-      proxyTunnel: false,
-      connect: trust,
-      requestTls: trust,
-      proxyTls: trust,
-    });
+    // A proxy that is asked for http:// is told the whole URL: few let tunnels go to port 80.
+    const options = { uri: proxy.href, proxyTunnel: false, requestTls: trust, proxyTls: trust };
+    const agent = new ProxyAgent(options);
     agents.set(ca, agent);
     return agent;
   };
