@@ -27,7 +27,8 @@ An option goes before the environment, and that before the file.
 | \`--url\` | \`PIERONE_URL\` | \`url\` | the registry; https unless it says http:// |
 | \`-o\`, \`--output\` | \`PIERONE_OUTPUT\` | \`output\` | \`text\`, \`json\` or \`tsv\` |
 | \`--token\` | \`PIERONE_TOKEN\` | \`token\` | OAuth 2 token; others see what is on a command line |
-| | \`OAUTH2_ACCESS_TOKENS\` | | \`pierone=TOKEN\`, comma-separated with others |
+| | \`OAUTH2_ACCESS_TOKENS\` | | \`pierone=TOKEN\`, comma-separated with others; [login.md](login.md) has all places of tokens |
+| | \`PIERONE_OIDC_ISSUER\` | \`oidc_issuer\` | where people log in: [login.md](login.md) |
 | \`--ca-file\` | \`PIERONE_CA_FILE\` | \`ca_file\` | PEM file of authorities to trust besides those that Node.js knows; so is \`NODE_EXTRA_CA_CERTS\` |
 | | \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | | proxies; lower-case names too |
 | | \`NO_COLOR\` | | no colours; there are none either where the output isn't a terminal |

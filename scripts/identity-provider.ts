@@ -82,6 +82,7 @@ function readNumber(name: string, text: string, max: number): number {
 
 function populate(provider: IdentityProvider): void {
   for (const { uid, teams } of EMPLOYEES) provider.addEmployee({ uid, teams, password: PASSWORD });
+  provider.logins.sitDown(provider.principal('jdoe'));
   for (const { uid, scopes } of SERVICES) {
     provider.addService({ uid, team: 'acme', scopes, secret: PASSWORD });
   }
@@ -114,6 +115,10 @@ Log in as the employee, and push to the team:
 
   echo '${employee}' | docker login -u oauth2 --password-stdin ${registry}
   docker push ${registry}/acme/hello:1.0
+
+Or by the command of Pier One, in a browser, where the employee is logged in already:
+
+  PIERONE_OIDC_ISSUER=${provider.issuer} pierone login --url http://${registry} --browser
 
 The document of a machine, which may pull:
 

@@ -79,10 +79,11 @@ async function loadClient(context: CommandContext): Promise<Client> {
   const { environment, settings, version } = context;
   const { openClient } = await import('./client.ts');
   const { findToken } = await import('./token-sources.ts');
-  const http = await context.http();
-  return openClient(http, {
-    url: await context.url(),
-    token: await findToken(environment, settings),
+  const url = await context.url();
+  const found = await findToken({ environment, settings, http: context.http, url: new URL(url) });
+  return openClient(await context.http(), {
+    url,
+    token: found?.token,
     userAgent: `pierone-cli/${version}`,
   });
 }

@@ -14,8 +14,14 @@ export interface Dockerd {
   tryDocker(...args: readonly string[]): Promise<RunResult>;
 }
 
-/** A dockerd of the workspace's own, without a bridge and without rules for packets. Needs root. */
-export async function startDockerd(workspace: Workspace): Promise<Dockerd> {
+/**
+ * A dockerd of the workspace's own, without a bridge and without rules for packets. Needs root.
+ * @param environment of its client, as a home directory with logins
+ */
+export async function startDockerd(
+  workspace: Workspace,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Dockerd> {
   const containerd = await startContainerd(workspace);
   const driver = await findStorageDriver(workspace);
   const path = (name: string) => workspace.path('dockerd', name);
@@ -35,7 +41,7 @@ export async function startDockerd(workspace: Workspace): Promise<Dockerd> {
     `--host=${host}`,
   ]);
   workspace.defer(() => daemon.end());
-  const options = { env: { DOCKER_HOST: host, DOCKER_CONFIG: path('client') } };
+  const options = { env: { DOCKER_HOST: host, DOCKER_CONFIG: path('client'), ...environment } };
   const tryDocker = (...args: readonly string[]) => execute('docker', args, options);
   await waitUntil('dockerd', async () => {
     if (!daemon.isRunning()) throw new Error(`dockerd ended:\n${daemon.screen()}`);

@@ -25,6 +25,8 @@ const METHODS: Readonly<Record<ProviderEndpoint, string>> = {
   applications: 'GET',
   iidinfo: 'POST',
   token: 'POST',
+  authorize: 'GET',
+  device: 'POST',
   unknown: 'GET',
 };
 
@@ -37,6 +39,8 @@ const ANSWERERS: Readonly<Record<ProviderEndpoint, Answerer>> = {
   applications,
   iidinfo,
   token: grantToken,
+  authorize: (request, { logins, issuer }) => logins.authorize(request, issuer),
+  device: (request, { logins, issuer }) => logins.beginDevice(request, issuer),
   unknown: () => json(404, { error: 'not_found' }),
 };
 
@@ -96,15 +100,24 @@ function introspection({ headers, body }: ProviderRequest, state: ProviderState)
 function discoveryOf(issuer: string) {
   return {
     issuer,
-    authorization_endpoint: `${issuer}/oauth2/authorize`,
+    authorization_endpoint: `${issuer}${PATHS.authorize}`,
     token_endpoint: `${issuer}${PATHS.token}`,
+    device_authorization_endpoint: `${issuer}${PATHS.device}`,
     introspection_endpoint: `${issuer}${PATHS.introspection}`,
     jwks_uri: `${issuer}${PATHS.jwks}`,
     response_types_supported: ['code'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', 'ES256'],
-    grant_types_supported: ['client_credentials', 'password'],
-    token_endpoint_auth_methods_supported: ['client_secret_basic'],
+    grant_types_supported: [
+      'client_credentials',
+      'password',
+      'authorization_code',
+      'refresh_token',
+      'urn:ietf:params:oauth:grant-type:device_code',
+    ],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'none'],
   };
 }
 

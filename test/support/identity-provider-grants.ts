@@ -1,5 +1,6 @@
 import { clientRefused, json } from './identity-provider-answers.ts';
 import type { ProviderAnswer } from './identity-provider-faults.ts';
+import { PUBLIC_CLIENT } from './identity-provider-logins.ts';
 import type { Principal } from './identity-provider-people.ts';
 import type { ProviderRequest } from './identity-provider-request.ts';
 import type { ClientCredentials, ProviderState } from './identity-provider-state.ts';
@@ -12,6 +13,7 @@ export function grantToken(
 ): ProviderAnswer {
   const client = basicCredentials(headers.authorization);
   const form = new URLSearchParams(body);
+  if (!client && form.get('client_id') === PUBLIC_CLIENT) return grantToPerson(form, state);
   if (!client) return clientRefused();
   const granted = grant(form, client, state);
   if (typeof granted === 'string') {
@@ -28,6 +30,18 @@ export function grantToken(
     expires_in: TOKEN_LIFETIME_SECONDS,
     scope: asked.join(' '),
     realm: granted.realm,
+  });
+}
+
+/** What a program on a person's machine gets, once the person has logged in. */
+function grantToPerson(form: URLSearchParams, { logins, tokens }: ProviderState): ProviderAnswer {
+  const granted = logins.grant(form) ?? 'unsupported_grant_type';
+  if (typeof granted === 'string') return json(400, { error: granted });
+  return json(200, {
+    access_token: tokens.issue(granted).token,
+    token_type: 'Bearer',
+    expires_in: TOKEN_LIFETIME_SECONDS,
+    refresh_token: logins.issueRefreshToken(granted),
   });
 }
 

@@ -21,6 +21,8 @@ export interface Service {
   readonly isActive?: boolean;
   /** For the client credentials grant, with the uid as the client's id. */
   readonly secret?: string;
+  /** For the password grant. */
+  readonly password?: string;
 }
 
 /** A person or service as its tokens describe it. */
@@ -84,7 +86,8 @@ export class People {
   }
 
   hasPassword(uid: string, password: string): boolean {
-    return this.#employees.get(uid)?.password === password;
+    const known = this.#employees.get(uid) ?? this.#services.get(uid);
+    return known?.password === password;
   }
 
   hasSecret(uid: string, secret: string): boolean {

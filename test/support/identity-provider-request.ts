@@ -9,6 +9,8 @@ export type ProviderEndpoint =
   | 'applications'
   | 'iidinfo'
   | 'token'
+  | 'authorize'
+  | 'device'
   /** Whatever else is asked. */
   | 'unknown';
 
@@ -30,6 +32,8 @@ export const PATHS = {
   teams: '/api/accounts/aws',
   iidinfo: '/iidinfo',
   token: '/oauth2/token',
+  authorize: '/oauth2/authorize',
+  device: '/oauth2/device_authorization',
 } as const;
 /** Kio's. */
 export const APPLICATION = /^\/apps\/([^/]+)$/;
@@ -42,6 +46,8 @@ const ENDPOINTS = [
   'teams',
   'iidinfo',
   'token',
+  'authorize',
+  'device',
 ] as const;
 
 export function endpointOf(target: string): ProviderEndpoint {

@@ -1,5 +1,6 @@
 import type { Instances } from './identity-provider-instances.ts';
 import type { SigningKeys } from './identity-provider-keys.ts';
+import type { Logins } from './identity-provider-logins.ts';
 import type { People } from './identity-provider-people.ts';
 import type { OpaqueTokens } from './identity-provider-tokens.ts';
 
@@ -18,4 +19,5 @@ export interface ProviderState {
   readonly tokens: OpaqueTokens;
   readonly keys: SigningKeys;
   readonly instances: Instances;
+  readonly logins: Logins;
 }

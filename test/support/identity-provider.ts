@@ -5,7 +5,8 @@ import { answerOf } from './identity-provider-endpoints.ts';
 import { type ProviderFault, respond } from './identity-provider-faults.ts';
 import { type InstanceDocument, Instances } from './identity-provider-instances.ts';
 import { type JwtOptions, SigningKeys } from './identity-provider-keys.ts';
-import { type Employee, People, type Service } from './identity-provider-people.ts';
+import { Logins } from './identity-provider-logins.ts';
+import { type Employee, People, type Principal, type Service } from './identity-provider-people.ts';
 import {
   endpointOf,
   PATHS,
@@ -57,6 +58,7 @@ export async function startIdentityProvider(
     tokens: new OpaqueTokens(),
     keys: await SigningKeys.create(),
     instances: new Instances(),
+    logins: new Logins(),
   });
   await provider.comeBack();
   return provider;
@@ -107,6 +109,16 @@ export class IdentityProvider {
       HTTP_KIO_URL: this.issuer,
       HTTP_IIDINFO_URL: this.urlOf('iidinfo'),
     };
+  }
+
+  /** How people log in with programs of theirs. */
+  get logins(): Logins {
+    return this.#state.logins;
+  }
+
+  /** @throws Error for a uid that nobody has */
+  principal(uid: string): Principal {
+    return this.#state.people.principal(uid);
   }
 
   /** Also changes what is known of one: its tokens stay. */

@@ -198,7 +198,7 @@ test('nothing imports in a circle', () => {
 });
 
 /** Where a process begins. */
-const MAINS = ['cli/main.ts', 'main.ts'];
+const MAINS = ['cli/credential-helper.ts', 'cli/main.ts', 'main.ts'];
 
 test('only the files where a process begins read the environment', () => {
   // What a native library reads from it may be written.
@@ -213,7 +213,7 @@ test('only the files where a process begins read the environment', () => {
 
 test('only the files where a process begins end it', () => {
   const enders = sources.filter(({ text }) => /\bprocess\s*\.\s*exit\b/.test(text));
-  expect(enders.map(({ file }) => file)).toEqual(MAINS);
+  expect(enders.map(({ file }) => file).filter((file) => !MAINS.includes(file))).toEqual([]);
 });
 
 test('nothing is exported as default, nor passed on from an index file', () => {

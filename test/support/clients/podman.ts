@@ -11,9 +11,15 @@ export interface PodmanClient extends LoginClient {
   pushWith(reference: string, ...options: readonly string[]): Promise<void>;
 }
 
-/** A podman with a store of the workspace's own. */
-export async function createPodmanClient(workspace: Workspace): Promise<PodmanClient> {
-  const podman = await createStoreCommand('podman', workspace);
+/**
+ * A podman with a store of the workspace's own.
+ * @param environment in place of that with logins in the workspace
+ */
+export async function createPodmanClient(
+  workspace: Workspace,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<PodmanClient> {
+  const podman = await createStoreCommand('podman', workspace, environment);
   const pushWith = async (reference: string, ...options: readonly string[]) =>
     void (await podman(['push', '--tls-verify=false', ...options, reference]));
   return {
@@ -58,6 +64,7 @@ export async function loadLayout(command: StoreCommand, image: LayoutImage): Pro
 export async function createStoreCommand(
   command: 'podman' | 'buildah',
   workspace: Workspace,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<StoreCommand> {
   const options = [
     `--root=${workspace.path(command, 'root')}`,
@@ -67,6 +74,6 @@ export async function createStoreCommand(
   const logins = workspace.path(command, 'auth.json');
   await mkdir(dirname(logins), { recursive: true });
   await writeFile(logins, '{}');
-  const env = { HOME: workspace.directory, REGISTRY_AUTH_FILE: logins };
+  const env = { HOME: workspace.directory, REGISTRY_AUTH_FILE: logins, ...environment };
   return (args, cwd = '/') => run(command, [...options, ...args], { env, cwd });
 }
