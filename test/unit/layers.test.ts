@@ -109,7 +109,6 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/'],
   yaml: ['cli/'],
   undici: ['cli/'],
-  'cli-table3': ['cli/'],
   'cli-progress': ['cli/'],
   picocolors: ['cli/'],
   open: ['cli/'],
