@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take long, the longest first: begun last, they would be waited for when all others are done. */
 const LONG = [
   'e2e/clients',
+  'e2e/container',
   'e2e/two-instances',
   'e2e/docker-details',
   'e2e/access-clients',
@@ -17,6 +18,7 @@ const LONG = [
   'integration/s3-faults-memory',
   'integration/faults-database-load',
   'integration/mutations',
+  'integration/sink-outages',
   'integration/access-memory',
   'integration/embedded-postgres',
   'integration/access-leaks',
