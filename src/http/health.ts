@@ -46,6 +46,8 @@ export class Health {
 
   enter(phase: 'ok' | 'draining'): void {
     this.#phase = phase;
+    // What was found before may be what the start waited for.
+    this.#asked = undefined;
   }
 
   /** A dependency that isn't asked by checks was asked something. */

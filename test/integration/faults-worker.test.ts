@@ -49,6 +49,10 @@ beforeEach(async () => {
     overrides: { openIngest: (options) => openIngestPool({ ...options, segmentBytes: MIB }) },
   });
   api = registry.api;
+  await waitUntil('workers that have started', async () => {
+    const { status } = await registry.management.send('GET', '/health/ready');
+    return workers.size > 0 && status === 200;
+  });
 });
 
 afterEach(async () => {

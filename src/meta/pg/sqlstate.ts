@@ -55,8 +55,8 @@ export function isConnectionLost(error: unknown): boolean {
   return code === '' && error instanceof Error && MESSAGES.test(error.message);
 }
 
-/** It is there and doesn't let us in: a wrong user, password or database, no TLS. */
+/** It is there and doesn't let us in: a wrong user, password or database, no TLS, a socket of others. */
 export function isRefusal(error: unknown): boolean {
-  if (/^(28|3D)/.test(codeOf(error))) return true;
+  if (/^(28|3D|EACCES$|EPERM$)/.test(codeOf(error))) return true;
   return error instanceof Error && /does not support SSL/.test(error.message);
 }
