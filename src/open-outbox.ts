@@ -7,6 +7,7 @@ import type { Log } from './log.ts';
 import type { MetadataStore } from './meta/metadata-store.ts';
 import type { Metrics } from './metrics.ts';
 import { openSinks } from './open-sinks.ts';
+import { StartError } from './start-up.ts';
 
 export interface OutboxContext {
   readonly metadata: MetadataStore;
@@ -17,13 +18,17 @@ export interface OutboxContext {
   readonly log: Log;
 }
 
-/** Starts the delivery of events to the sinks that the configuration names, or to these. */
+/**
+ * Starts the delivery of events to the sinks that the configuration names, or to these.
+ * @throws StartError, WebhooksFileError
+ */
 export async function openOutbox(
   config: EventsConfig,
   { metadata, routing, health, metrics, log }: OutboxContext,
   replacement: readonly Sink[] | undefined,
 ): Promise<Outbox> {
   const sinks = replacement ?? (await openSinks(config, { metadata, log }));
+  checkNames(sinks.map(({ name }) => name));
   // A sink isn't a reason to stop serving: it is shown, and no more.
   for (const { name } of sinks) health.expect(`sink ${name}`);
   const outbox = new Outbox({
@@ -38,4 +43,10 @@ export async function openOutbox(
   routing.open(sinks, (repository) => outbox.wake(repository));
   outbox.start();
   return outbox;
+}
+
+/** What waits for a sink is kept under its name. */
+function checkNames(names: readonly string[]): void {
+  const double = names.find((name, index) => names.indexOf(name) !== index);
+  if (double !== undefined) throw new StartError(`two sinks are called ${double}: rename one`);
 }

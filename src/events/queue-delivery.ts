@@ -11,10 +11,10 @@ export type DeliveryMetrics = Pick<Metrics, 'outboxDelivery' | 'outboxDelay'>;
 
 export interface QueueDeliveryParts {
   readonly sink: Sink;
-  readonly records: OutboxRecords;
-  readonly removals: Removals;
+  readonly records: Pick<OutboxRecords, 'postpone' | 'park'>;
+  readonly removals: Pick<Removals, 'remove'>;
   readonly breaker: Breaker;
-  readonly news: SinkNews;
+  readonly news: Pick<SinkNews, 'succeeded' | 'failed'>;
   readonly log: Log;
   readonly metrics: DeliveryMetrics;
   readonly deliveryTimeoutMs: number;
@@ -31,18 +31,22 @@ export interface QueueDeliveryParts {
  */
 export async function deliverQueue(parts: QueueDeliveryParts, queue: OutboxQueue): Promise<void> {
   const removed: Promise<void>[] = [];
-  for (const entry of queue.entries) {
-    if (!parts.mayGoOn()) break;
-    const outcome = await timed(parts, entry);
-    if (outcome.kind === 'cut') break;
-    if (outcome.kind === 'delivered') {
-      parts.breaker.succeeded();
-      parts.news.succeeded();
-      // The next one doesn't wait: what a crash meets before it is removed comes again, in order.
-      removed.push(parts.removals.remove(entry.id));
-    } else if (!(await settleFailure(parts, queue.name, entry, outcome))) break;
+  try {
+    for (const entry of queue.entries) {
+      if (!parts.mayGoOn()) break;
+      const outcome = await timed(parts, entry);
+      if (outcome.kind === 'cut') break;
+      if (outcome.kind === 'delivered') {
+        parts.breaker.succeeded();
+        parts.news.succeeded();
+        // The next one doesn't wait: what a crash meets before it is removed comes again, in order.
+        removed.push(parts.removals.remove(entry.id));
+      } else if (!(await settleFailure(parts, queue.name, entry, outcome))) break;
+    }
+  } finally {
+    // Also when the database was away for a failure: who reads the queue before that delivers twice.
+    await Promise.all(removed);
   }
-  await Promise.all(removed);
 }
 
 async function timed(parts: QueueDeliveryParts, { event, ageMs }: OutboxEntry): Promise<Outcome> {

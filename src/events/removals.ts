@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { OutboxRecords } from '../meta/outbox-records.ts';
 
 const RETRY_MS = 500;
+const FAILURE = 'delivered events could not be removed; it is tried until it succeeds';
 
 interface Removal {
   readonly id: string;
@@ -48,13 +50,13 @@ export class Removals {
   }
 
   async #remove(ids: readonly string[]): Promise<void> {
-    for (;;) {
+    for (let attempts = 1; ; attempts += 1) {
       try {
         return await this.#records.remove(ids);
       } catch (error) {
         if (this.#isStopped) return;
-        this.#log.warn({ err: error }, 'delivered events could not be removed; it is tried again');
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (attempts === 1) this.#log.warn({ err: error }, FAILURE);
+        await delay(RETRY_MS);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { basicAuthorization, NoAnswer, parseJson, requestService } from '../service-request.ts';
 import { DeliveryError } from './sink.ts';
 
@@ -178,6 +178,8 @@ async function readOptional(path: string): Promise<string | undefined> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new DeliveryError(`CREDENTIALS_DIR: ${path} can not be read (${code})`);
+    throw new DeliveryError(
+      `CREDENTIALS_DIR: its file ${basename(path)} can not be read (${code})`,
+    );
   }
 }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Log } from '../log.ts';
 import type { HeldLock, Locks } from '../meta/metadata-store.ts';
 import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/outbox-records.ts';
+import { lockOf } from './orphans.ts';
 import { Breaker } from './pauses.ts';
 import { type DeliveryMetrics, deliverQueue } from './queue-delivery.ts';
 import { QUEUE_DEPTH, QueueScan } from './queue-scan.ts';
@@ -32,8 +33,6 @@ export interface DeliverySettings {
 
 export interface SinkDeliveryOptions {
   readonly sink: Sink;
-  /** Of all sinks: events for others are nobody's. */
-  readonly sinkNames: readonly string[];
   readonly records: OutboxRecords;
   readonly locks: Locks;
   readonly log: Log;
@@ -116,8 +115,9 @@ export class SinkDelivery {
     if (this.#lock?.isHeld) return true;
     await Promise.all(this.#active.values());
     const { locks, sink } = this.#options;
-    this.#lock = await locks.tryAcquire(`outbox ${sink.name}`);
+    this.#lock = await locks.tryAcquire(lockOf(sink.name));
     this.#scan.restart();
+    if (this.#lock) this.#news.begun();
     return this.#lock !== undefined;
   }
 
@@ -206,13 +206,12 @@ export class SinkDelivery {
     const now = performance.now();
     if (now < this.#nextTidyAt) return;
     this.#nextTidyAt = now + TIDY_MS;
-    const { records, settings, sink, sinkNames } = this.#options;
+    const { records, settings, sink } = this.#options;
     const { parkAfterMs, keepParkedMs } = settings;
     if (this.#breaker.isOpen) {
       const error = 'the sink took nothing for too long';
       while ((await records.parkAged(sink.name, parkAfterMs, error, TIDY_BATCH)) === TIDY_BATCH);
     }
-    await records.removeParked(sink.name, keepParkedMs);
-    await records.removeOrphans(sinkNames, parkAfterMs + keepParkedMs);
+    while ((await records.removeParked(sink.name, keepParkedMs, TIDY_BATCH)) === TIDY_BATCH);
   }
 }

@@ -1,9 +1,16 @@
 import type { Log } from '../log.ts';
-import type { OutboxRecords, SinkReport } from '../meta/outbox-records.ts';
+import type { OutboxRecords } from '../meta/outbox-records.ts';
 
 const REPORT_EVERY_MS = 2000;
 /** A sink that fails now and then is logged so often. */
 const LOG_EVERY_MS = 60_000;
+
+/** Times are those of performance.now(). */
+interface Untold {
+  readonly succeededAt?: number;
+  readonly failedAt?: number;
+  readonly error?: string;
+}
 
 /** What is told of a sink: to the log when it changes, to all instances from time to time. */
 export class SinkNews {
@@ -11,7 +18,7 @@ export class SinkNews {
   readonly #records: OutboxRecords;
   readonly #log: Log;
   /** Undefined: all is told. */
-  #report: SinkReport | undefined = {};
+  #untold: Untold | undefined;
   #reportedAt = Number.NEGATIVE_INFINITY;
   #loggedAt = Number.NEGATIVE_INFINITY;
   /** The log says that it fails. */
@@ -24,14 +31,14 @@ export class SinkNews {
   }
 
   succeeded(): void {
-    this.#report = { ...this.#report, lastSuccess: new Date() };
+    this.#untold = { ...this.#untold, succeededAt: performance.now() };
     if (this.#isLogged) this.#log.info({ sink: this.#sink }, 'events are delivered again');
     this.#isLogged = false;
   }
 
   failed(error: string): void {
-    this.#report = { ...this.#report, lastFailure: new Date(), lastError: error };
     const now = performance.now();
+    this.#untold = { ...this.#untold, failedAt: now, error };
     if (this.#isLogged || now - this.#loggedAt < LOG_EVERY_MS) return;
     this.#isLogged = true;
     this.#loggedAt = now;
@@ -41,12 +48,33 @@ export class SinkNews {
     );
   }
 
+  /** Nothing happened yet, but there is somebody who delivers. */
+  begun(): void {
+    this.#untold ??= {};
+  }
+
+  /** @throws when the database is away; then it is told the next time */
   async tell(isLast = false): Promise<void> {
-    const report = this.#report;
+    const untold = this.#untold;
     const now = performance.now();
-    if (!report || (!isLast && now - this.#reportedAt < REPORT_EVERY_MS)) return;
+    if (!untold || (!isLast && now - this.#reportedAt < REPORT_EVERY_MS)) return;
     this.#reportedAt = now;
-    this.#report = undefined;
-    await this.#records.report(this.#sink, report);
+    this.#untold = undefined;
+    const ageOf = (time: number | undefined) => (time === undefined ? undefined : now - time);
+    const report = {
+      successAgeMs: ageOf(untold.succeededAt),
+      failureAgeMs: ageOf(untold.failedAt),
+      lastError: untold.error,
+    };
+    try {
+      await this.#records.report(this.#sink, report);
+    } catch (error) {
+      this.#restore(untold);
+      throw error;
+    }
+  }
+
+  #restore(untold: Untold): void {
+    this.#untold = { ...untold, ...this.#untold };
   }
 }

@@ -6,11 +6,11 @@ import type { Deliveries } from './deliveries.ts';
 const WATCH_EVERY_MS = 5000;
 /** Looking may take a twentieth of the time, however much waits. */
 const WATCH_SHARE = 20;
-/** Something that waits for so long, while deliveries fail, is stuck. */
+/** Something that waits for so long, while deliveries fail or there are none, is stuck. */
 const STUCK_MS = 60_000;
 
 export interface SinkWatchOptions {
-  readonly deliveries: Deliveries;
+  readonly deliveries: Pick<Deliveries, 'sinks'>;
   readonly metrics: Pick<Metrics, 'watchOutbox'>;
   readonly log: Log;
   /** Told of each sink, again and again. @param reason why it is stuck */
@@ -75,8 +75,12 @@ export class SinkWatch {
 
 /** Why it is stuck; undefined: it isn't. */
 function reasonOf(state: SinkState): string | undefined {
-  const { lastFailure, lastSuccess, oldestAgeMs, pending, lastError } = state;
-  if (lastFailure === undefined || oldestAgeMs < STUCK_MS) return undefined;
-  const doesWork = lastSuccess !== undefined && lastSuccess > lastFailure;
-  return doesWork ? undefined : `${pending} events wait: ${lastError ?? ''}`;
+  const { lastFailure, lastSuccess, oldest, oldestAgeMs, pending, lastError } = state;
+  if (oldest === undefined || oldestAgeMs < STUCK_MS) return undefined;
+  const isFailing =
+    lastFailure !== undefined && (lastSuccess === undefined || lastSuccess <= lastFailure);
+  if (isFailing) return `${pending} events wait: ${lastError ?? ''}`;
+  // Else it would have been delivered, or failed.
+  const isTried = lastSuccess !== undefined && lastSuccess > oldest;
+  return isTried ? undefined : `${pending} events wait, and no instance delivers them`;
 }

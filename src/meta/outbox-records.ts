@@ -60,9 +60,10 @@ export interface FailedDelivery {
   readonly parked: Date | undefined;
 }
 
+/** Times are how long ago it was: instances' clocks may differ, and the database's counts. */
 export interface SinkReport {
-  readonly lastSuccess?: Date | undefined;
-  readonly lastFailure?: Date | undefined;
+  readonly successAgeMs?: number | undefined;
+  readonly failureAgeMs?: number | undefined;
   readonly lastError?: string | undefined;
 }
 
@@ -87,10 +88,14 @@ export interface OutboxRecords {
   parkAged(sink: string, ageMs: number, error: string, limit: number): Promise<number>;
   /** All pending events of the sink are due. */
   retryNow(sink: string): Promise<void>;
-  /** Removes what was parked so long ago. @returns how many */
-  removeParked(sink: string, keepMs: number): Promise<number>;
-  /** Removes events for other sinks than these that happened so long ago. @returns how many */
-  removeOrphans(sinks: readonly string[], ageMs: number): Promise<number>;
+  /** Removes up to `limit` events that were parked so long ago. @returns how many */
+  removeParked(sink: string, keepMs: number, limit: number): Promise<number>;
+  /** Names of all that has events, or ever reported. */
+  sinks(): Promise<string[]>;
+  /** Removes up to `limit` events that happened so long ago, parked or not. @returns how many */
+  removeAged(sink: string, ageMs: number, limit: number): Promise<number>;
+  /** Forgets how deliveries went, unless there are events. */
+  forget(sink: string): Promise<void>;
   /** What is undefined stays as it is. */
   report(sink: string, report: SinkReport): Promise<void>;
   /** Of all sinks that ever reported, by name. */

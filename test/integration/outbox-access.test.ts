@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StartError } from '../../src/start-up.ts';
 import { type AccessScene, bearer, openAccessScene } from '../support/access-scene.ts';
 import { type EventReceiver, startReceiver } from '../support/event-receiver.ts';
 import { HttpSink } from '../support/http-sink.ts';
@@ -49,4 +50,10 @@ test('a credential that is not valid is told without any part of it, once in a w
   expect(event?.at('principal', 'uid').text).toBe('anonymous');
   expect(event?.at('reason').text).toMatch(/^a login from 127\.0\.0\.1 was refused: /);
   expect(event?.at('reason').text).not.toContain('secret-of-somebody');
+});
+
+test('two sinks of one name end the start with a sentence', async () => {
+  const sinks = [1, 2].map(() => new HttpSink('twice', receiver.url));
+  const refusal = new StartError('two sinks are called twice: rename one');
+  await expect(scene.start({}, { overrides: { sinks } })).rejects.toThrow(refusal);
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lockOf, Orphans } from '../../src/events/orphans.ts';
 import { Outbox } from '../../src/events/outbox.ts';
 import type { Sink } from '../../src/events/sink.ts';
 import { createLog } from '../../src/log.ts';
@@ -155,4 +156,38 @@ test('what a sink that is down left for too long is parked, some at a time, and 
   expect(rest[0]).toMatchObject({ sink: 'down', error: 'it was down', parked: expect.any(Date) });
   const [queue] = await outbox.scan('down', undefined, 5, 5);
   expect(queue?.entries.map(({ event }) => event.tag)).toEqual(['v5']);
+});
+
+test('old events of sinks that no instance has any more are removed, and so is what was told of these', async () => {
+  const all = ['gone', 'held', 'mine', 'young'];
+  await sql(postgres.url, 'truncate outbox');
+  for (const sink of all) {
+    await addEvents(sink, sink === 'gone' ? 1500 : 1);
+    await metadata.outbox.report(sink, {});
+  }
+  await sql(
+    postgres.url,
+    "update outbox set happened = now() - interval '2 hours' where sink <> 'young'",
+  );
+  const lock = await metadata.locks.tryAcquire(lockOf('held'));
+  const orphans = new Orphans({
+    sinks: ['mine'],
+    records: metadata.outbox,
+    locks: metadata.locks,
+    keepMs: 3_600_000,
+    log: createLog('silent'),
+  });
+  orphans.start();
+  try {
+    await waitUntil('a sink less', async () => {
+      const known = await sql<{ sink: string }>(postgres.url, 'select sink from outbox_sinks');
+      return known.every(({ sink }) => sink !== 'gone');
+    });
+  } finally {
+    await orphans.stop();
+    await lock?.release();
+  }
+  expect(await metadata.outbox.sinks()).toEqual(all.filter((sink) => sink !== 'gone'));
+  const left = await sql<{ sink: string }>(postgres.url, 'select sink from outbox order by sink');
+  expect(left.map(({ sink }) => sink)).toEqual(['held', 'mine', 'young']);
 });

@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'server.ts':  'everything',
   'background-jobs.ts': ['config.ts', 'registry/', 'storage/blob-store.ts', 'workers/ingest.ts', 'workers/scm-scan-pool.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   'open-access.ts': ['auth/', 'config-access.ts', 'meta/metadata-store.ts', ...FOR_ALL],
-  'open-outbox.ts': ['events/', 'config-events.ts', 'http/health.ts', 'meta/metadata-store.ts', 'open-sinks.ts', ...FOR_ALL],
+  'open-outbox.ts': ['events/', 'config-events.ts', 'http/health.ts', 'meta/metadata-store.ts', 'open-sinks.ts', 'start-up.ts', ...FOR_ALL],
   'open-sinks.ts': ['events/', 'config-events.ts', 'config-sinks.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   // A composition root beside server.ts: it looks at the same parts, and starts none.
   'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
@@ -56,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'http/':      ['registry/', 'auth/', 'events/deliveries.ts', 'oci/', ...FOR_ALL],
   'registry/':  ['oci/', 'storage/keys.ts', ...INTERFACES, ...FOR_ALL],
   'auth/':      ['oci/', 'meta/metadata-store.ts', 'service-request.ts', ...FOR_ALL],
-  'events/':    ['oci/', 'meta/metadata-store.ts', 'meta/outbox-records.ts', 'service-request.ts', ...FOR_ALL],
+  'events/':    ['oci/', 'meta/metadata-store.ts', 'meta/outbox-records.ts', 'registry/background-job.ts', 'service-request.ts', ...FOR_ALL],
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],

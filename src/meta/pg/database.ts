@@ -30,6 +30,8 @@ export type DatabaseMetrics = Pick<
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** A connection that is silent for so long is asked whether it still is one; ten seconds later it is lost. */
+const KEEP_ALIVE_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_ATTEMPTS = 5;
 
@@ -156,6 +158,7 @@ export function connectionOptions(url: string): ClientConfig {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: 'pierone',
   };
 }

@@ -18,6 +18,13 @@ const IS_HELD = {
          ) as answer`,
 };
 
+/**
+ * Of an instance whose machine is gone, or no longer reached, PostgreSQL hears nothing: it keeps its locks until it
+ * asks, by default after two hours. The instance itself notices that earlier (connectionOptions).
+ */
+const NOTICE_THE_DEAD = `set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5;
+                         set tcp_keepalives_count = 3; set tcp_user_timeout = 30000`;
+
 /** As lockKey() has them. */
 const HELD = {
   name: 'lock-held',
@@ -142,6 +149,7 @@ export class AdvisoryLocks implements Locks {
     });
     try {
       await client.connect();
+      await client.query(NOTICE_THE_DEAD);
       this.#connected = client;
       return client;
     } catch (error) {

@@ -13,17 +13,19 @@ import {
 } from '../outbox-records.ts';
 import type { Database, Statement } from './database.ts';
 import {
+  FORGET,
   LIST_FAILED,
   PARK,
   PARK_AGED,
   POSTPONE,
   READ,
   REMOVE,
-  REMOVE_ORPHANS,
+  REMOVE_AGED,
   REMOVE_PARKED,
   REPORT,
   RETRY_NOW,
   SCAN,
+  SINKS,
   STATES,
 } from './outbox-statements.ts';
 import { toDigest } from './rows.ts';
@@ -111,17 +113,26 @@ export class PgOutboxRecords implements OutboxRecords {
     await this.#database.query(RETRY_NOW, [sink]);
   }
 
-  removeParked(sink: string, keepMs: number): Promise<number> {
-    return this.#count(REMOVE_PARKED, [sink, keepMs]);
+  removeParked(sink: string, keepMs: number, limit: number): Promise<number> {
+    return this.#count(REMOVE_PARKED, [sink, keepMs, limit]);
   }
 
-  removeOrphans(sinks: readonly string[], ageMs: number): Promise<number> {
-    return this.#count(REMOVE_ORPHANS, [sinks, ageMs]);
+  async sinks(): Promise<string[]> {
+    const rows = await this.#database.query<{ sink: string }>(SINKS, []);
+    return rows.map(({ sink }) => sink);
+  }
+
+  removeAged(sink: string, ageMs: number, limit: number): Promise<number> {
+    return this.#count(REMOVE_AGED, [sink, ageMs, limit]);
+  }
+
+  async forget(sink: string): Promise<void> {
+    await this.#database.query(FORGET, [sink]);
   }
 
   async report(sink: string, report: SinkReport): Promise<void> {
-    const { lastSuccess, lastFailure, lastError } = report;
-    const values = [sink, lastSuccess ?? null, lastFailure ?? null, lastError ?? null];
+    const { successAgeMs, failureAgeMs, lastError } = report;
+    const values = [sink, successAgeMs ?? null, failureAgeMs ?? null, lastError ?? null];
     await this.#database.query(REPORT, values);
   }
 

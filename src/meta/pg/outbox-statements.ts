@@ -107,16 +107,29 @@ export const RETRY_NOW = {
 };
 export const REMOVE_PARKED = {
   name: 'outbox-remove-parked',
-  text: `delete from outbox where sink = $1 and parked < now() - $2 * interval '1 millisecond' returning id`,
+  text: `delete from outbox
+         where id in (select id from outbox where sink = $1 and parked < now() - $2 * interval '1 millisecond' limit $3)
+         returning id`,
 };
-export const REMOVE_ORPHANS = {
-  name: 'outbox-remove-orphans',
-  text: `delete from outbox where sink <> all($1::text[])
-         and happened < now() - $2 * interval '1 millisecond' returning id`,
+export const SINKS = {
+  name: 'outbox-sinks',
+  text: 'select sink from outbox union select sink from outbox_sinks order by sink',
+};
+export const REMOVE_AGED = {
+  name: 'outbox-remove-aged',
+  text: `delete from outbox
+         where id in (select id from outbox
+                      where sink = $1 and happened < now() - $2 * interval '1 millisecond' limit $3)
+         returning id`,
+};
+export const FORGET = {
+  name: 'outbox-forget',
+  text: 'delete from outbox_sinks where sink = $1 and not exists (select from outbox where sink = $1)',
 };
 export const REPORT = {
   name: 'outbox-report',
-  text: `insert into outbox_sinks as s (sink, last_success, last_failure, last_error) values ($1, $2, $3, $4)
+  text: `insert into outbox_sinks as s (sink, last_success, last_failure, last_error)
+         values ($1, now() - $2 * interval '1 millisecond', now() - $3 * interval '1 millisecond', $4)
          on conflict (sink) do update
          set last_success = coalesce(excluded.last_success, s.last_success),
              last_failure = coalesce(excluded.last_failure, s.last_failure),
