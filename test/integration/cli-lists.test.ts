@@ -41,7 +41,8 @@ describe('artifacts', () => {
   });
 
   test('of a team that has none are none, and no error', async () => {
-    expect(linesOf(await succeed('artifacts', 'nobody'))).toEqual(['Team Artifact']);
+    const { screen } = await pierone(['artifacts', 'nobody']);
+    expect(screen).toMatch(/^Team Artifact\nThere are no artifacts of nobody: pierone teams /);
     expect(await succeed('artifacts', 'nobody', '-o', 'json')).toBe('[]\n');
     expect(await succeed('artifacts', 'nobody', '-o', 'tsv')).toBe('team\tartifact\n');
   });
