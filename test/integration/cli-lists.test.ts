@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { linesOf, type RunCli } from '../support/cli.ts';
 import { type CliScene, openCliScene, SOURCE } from '../support/cli-scene.ts';
+import { linesOf, type RunCli } from '../support/pierone-command.ts';
 
 /*
  * Each command as a process, against a registry with access control.

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cliIn, linesOf, type RunCli } from '../support/cli.ts';
 import { JsonValue } from '../support/json.ts';
 import { type OriginalRegistry, startOriginalRegistry } from '../support/original-registry.ts';
+import { cliIn, linesOf, type RunCli } from '../support/pierone-command.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 let workspace: Workspace;
