@@ -93,10 +93,15 @@ async function stop(server: Server, log: Log): Promise<void> {
   log.info('ended');
 }
 
+/** Of the terminal that help is for. */
+const COLUMNS = 80;
+
 function help(): string {
   const rows = describeSettings().map(({ name, fallback, description }) => {
-    const value = fallback === '' ? '' : ` (default ${fallback})`;
-    return `  ${name}${value}\n${wrapped(description)}`;
+    const value = fallback === '' ? '' : `(default ${fallback})`;
+    const head = `  ${name} ${value}`.trimEnd();
+    const isTooLong = head.length > COLUMNS;
+    return `${isTooLong ? `  ${name}\n${wrapped(value)}` : head}\n${wrapped(description)}`;
   });
   return [
     'Usage: pierone serve, or node dist/main.js',
@@ -107,12 +112,13 @@ function help(): string {
     '',
     ...rows,
     '',
-    'Exit codes: 0 ended by a signal; 1 it could not start, or a second signal ended it.',
+    'Exit codes: 0 ended by a signal; 1 it could not start, or a second signal',
+    'ended it.',
     '',
   ].join('\n');
 }
 
-/** Below a name, for a terminal of 80 columns. */
+/** Below a name. */
 function wrapped(text: string): string {
   const lines = text.match(/\S.{0,72}\S(?=\s|$)|\S+/g) ?? [];
   return lines.map((line) => `      ${line}`).join('\n');

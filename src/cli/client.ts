@@ -1,4 +1,4 @@
-import { CliError, ConnectionError, HttpError } from './errors.ts';
+import { CliError, ConnectionError, EXIT, HttpError, withoutStop } from './errors.ts';
 import type { Http, HttpAnswer, HttpRequest } from './http.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
@@ -41,8 +41,17 @@ export function pathOf(...segments: readonly string[]): string {
   return segments.map((segment) => `/${encodeURIComponent(segment)}`).join('');
 }
 
+/** @throws CliError for what no header can hold; it isn't shown */
+function checkToken(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new CliError(
+    'The token has a space, a line break or a letter that none has: check PIERONE_TOKEN, or where else it comes from.',
+    EXIT.notLoggedIn,
+  );
+}
+
 export function openClient(http: Http, { url, token, userAgent }: ClientOptions): Client {
-  const credential = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const credential = token === undefined ? {} : { Authorization: `Bearer ${checkToken(token)}` };
   const askForJson = async (target: string): Promise<JsonAnswer> => {
     const answer = await client.open(target, { headers: { Accept: 'application/json' } });
     return {
@@ -66,8 +75,11 @@ export function openClient(http: Http, { url, token, userAgent }: ClientOptions)
       let page = await client.json(path, { limit: PAGE_SIZE, ...query });
       for (;;) {
         yield listOf(page.value, url);
-        if (page.nextQuery === undefined) return;
-        page = await askForJson(path + page.nextQuery);
+        const { nextQuery } = page;
+        if (nextQuery === undefined) return;
+        page = await askForJson(path + nextQuery);
+        // It would go on so for ever.
+        if (page.nextQuery === nextQuery) throw notPierOne(url);
       }
     },
   };
@@ -162,7 +174,7 @@ function detailOf(text: string): string | undefined {
     memberOf(first, 'message'),
   ];
   const found = candidates.find((value) => typeof value === 'string' && value !== '');
-  return typeof found === 'string' ? found.slice(0, 500) : undefined;
+  return typeof found === 'string' ? withoutStop(found.slice(0, 500)) : undefined;
 }
 
 function listIn(body: unknown): readonly unknown[] {

@@ -2,7 +2,7 @@ import type { CommandDeclaration } from './command.ts';
 import { DETAIL_COMMANDS } from './declared/details.ts';
 import { IMAGE_COMMANDS } from './declared/images.ts';
 import { LOGIN_COMMANDS } from './declared/login.ts';
-import { OPERATION_COMMANDS } from './declared/operation.ts';
+import { OPERATION_COMMANDS, SHELL_COMMANDS } from './declared/operation.ts';
 
 /** A heading in the help, and the commands below it. */
 export interface CommandGroup {
@@ -15,6 +15,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'Log in', commands: LOGIN_COMMANDS },
   { title: 'Look at images', commands: [...IMAGE_COMMANDS, ...DETAIL_COMMANDS] },
   { title: 'Run the registry', commands: OPERATION_COMMANDS },
+  { title: 'Set up your shell', commands: SHELL_COMMANDS },
 ];
 
 export const COMMANDS: readonly CommandDeclaration[] = COMMAND_GROUPS.flatMap(

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Environment } from './environment.ts';
 import { UsageError } from './errors.ts';
 
@@ -37,16 +37,18 @@ export async function readConfigFile(
   return { path, values: plainValues(content) };
 }
 
-/** Sets values in the file, and keeps all else that is in it. Makes it where there is none. */
+/** Sets values in the file, and keeps all else that is in it. Makes it where there is none, for its owner alone: it may get secrets. */
 export async function changeConfigFile(
   { path }: ConfigFile,
   changes: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { parseDocument } = await import('yaml');
-  const document = parseDocument(existsSync(path) ? readFileSync(path, 'utf8') : '');
-  for (const [name, value] of Object.entries(changes)) document.set(name, value);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, document.toString());
+  const { changeFile } = await import('./private-file.ts');
+  await changeFile(path, (text = '') => {
+    const document = parseDocument(text);
+    for (const [name, value] of Object.entries(changes)) document.set(name, value);
+    return document.toString();
+  });
 }
 
 async function parse(path: string): Promise<unknown> {
@@ -58,7 +60,8 @@ async function parse(path: string): Promise<unknown> {
     return parseYaml(text);
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new UsageError(`${path} can't be read: ${reason}`, { cause: error });
+    // Without its cause: that shows lines of the file, which may hold a token.
+    throw new UsageError(`${path} can't be read: ${reason}`);
   }
 }
 

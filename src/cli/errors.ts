@@ -62,6 +62,11 @@ export class HttpError extends CliError {
   }
 }
 
+/** What others say, to be put into a sentence. */
+export function withoutStop(text: string): string {
+  return text.replace(/\.\s*$/, '');
+}
+
 export function hasStatus(error: unknown, ...statuses: readonly number[]): error is HttpError {
   return error instanceof HttpError && statuses.includes(error.status);
 }

@@ -1,5 +1,5 @@
 import { type Client, memberOf } from './client.ts';
-import { CliError } from './errors.ts';
+import { CliError, hasStatus } from './errors.ts';
 
 /** What a registry is asked for: it says by these what it may answer. */
 const ACCEPT = [
@@ -49,7 +49,9 @@ async function readManifest(
   reference: string,
 ): Promise<unknown> {
   const path = `${repositoryPath(repository)}/manifests/${encodeURIComponent(reference)}`;
-  const { body } = await client.open(path, { headers: { Accept: ACCEPT } });
+  const { body } = await client.open(path, { headers: { Accept: ACCEPT } }).catch((error) => {
+    throw hasStatus(error, 404) ? missing(repository, reference, error) : error;
+  });
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of body) {
@@ -65,6 +67,12 @@ async function readManifest(
       cause,
     });
   }
+}
+
+function missing({ team, artifact }: Repository, reference: string, cause: unknown): CliError {
+  const image = `${team}/${artifact}${reference.includes(':') ? '@' : ':'}${reference}`;
+  const message = `There is no ${image}: see pierone tags ${team} ${artifact}.`;
+  return new CliError(message, undefined, { cause });
 }
 
 /** Schema 1 lists the topmost first, all others last. */

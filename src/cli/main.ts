@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { withoutControls } from './cell.ts';
 import { COMMANDS, commandsNamed } from './commands.ts';
 import type { Environment, Streams } from './environment.ts';
-import { CliError, EXIT, UsageError } from './errors.ts';
+import { CliError, EXIT, UsageError, withoutStop } from './errors.ts';
 import { openContext } from './open-context.ts';
 import { buildProgram, GLOBAL_OPTIONS } from './program.ts';
 
@@ -32,7 +32,7 @@ async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw new UsageError(explainUsage(error, program.args[0] ?? ''));
+    if (error.exitCode !== 0) throw new UsageError(explainUsage(error, program.args));
   }
 }
 
@@ -45,7 +45,9 @@ function readVersion(): string {
 }
 
 /** What commander says, and where to read on. */
-function explainUsage({ code, message }: CommanderError, command: string): string {
+function explainUsage({ code, message }: CommanderError, args: readonly string[]): string {
+  const [command = '', topic = ''] = args;
+  if (code === 'commander.help') return `unknown command '${topic}'; see pierone --help.`;
   const candidates = command === '' ? [] : commandsNamed(command).map(({ name }) => name);
   if (code === 'commander.unknownCommand' && candidates.length > 1) {
     return `${command} is ambiguous: it begins ${candidates.join(', ')}.`;
@@ -53,7 +55,7 @@ function explainUsage({ code, message }: CommanderError, command: string): strin
   const [sentence = '', hint = ''] = message.replace(/^error: /, '').split('\n');
   const [known] = candidates;
   const help = known === undefined ? 'pierone --help' : `pierone ${known} --help`;
-  return `${sentence}${hint && ` ${hint}`}; see ${help}.`;
+  return `${withoutStop(`${sentence}${hint && ` ${hint}`}`)}; see ${help}.`;
 }
 
 /** Of the error, and of what caused it. */
@@ -75,7 +77,9 @@ try {
   await main(args);
 } catch (error) {
   const isExpected = error instanceof CliError && !args.includes('--debug');
-  const text = isExpected ? withoutControls(error.message) : stacksOf(error).join('\ncaused by ');
+  const text = isExpected
+    ? withoutControls(error.message)
+    : stacksOf(error).join('\ncaused by ').split('\n').map(withoutControls).join('\n');
   streams.stderr.write(`pierone: ${text}\n`);
   process.exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
 }

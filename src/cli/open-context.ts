@@ -64,6 +64,11 @@ function baseUrl(settings: Settings): string {
 export function parseBaseUrl(text: string): string {
   const full = text.includes('://') ? text : `https://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url && (url.username !== '' || url.password !== '')) {
+    throw new UsageError(
+      'The URL of the registry must have no user and no password: a token is given by PIERONE_TOKEN, or pierone login.',
+    );
+  }
   if (url && (url.protocol === 'https:' || url.protocol === 'http:')) {
     return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { showValue } from './cell.ts';
+import { jsonText, showValue } from './cell.ts';
 import type { OutputStream } from './environment.ts';
 import { UsageError } from './errors.ts';
 import {
@@ -29,7 +29,7 @@ export function openOutput(stream: OutputStream, format: Format, hasColors: bool
     format,
     hasColors,
     line: (text) => write(`${text}\n`),
-    json: (value) => write(`${JSON.stringify(value)}\n`),
+    json: (value) => write(`${jsonText(value)}\n`),
     table: (columns, rows) => print({ columns, rows: inBatches(rows), stream, write, hasColors }),
   };
 }
@@ -57,7 +57,7 @@ async function printJson({ columns, rows, write }: Printing): Promise<void> {
 
 /** With a space behind : and , as the original has it, for those who look for texts in it. */
 function jsonOf(columns: readonly Column[], row: Row): string {
-  const members = columns.map(({ name }) => `"${name}": ${JSON.stringify(row[name] ?? null)}`);
+  const members = columns.map(({ name }) => `"${name}": ${jsonText(row[name] ?? null)}`);
   return `{${members.join(', ')}}`;
 }
 

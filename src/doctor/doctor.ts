@@ -4,6 +4,7 @@ import { checkAccess } from './check-access.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkListening } from './check-listening.ts';
 import { checkMachine } from './check-machine.ts';
+import { checkSinks } from './check-sinks.ts';
 import { checkStore } from './check-store.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
@@ -22,6 +23,7 @@ export async function* examineServer(environment: Environment): AsyncGenerator<F
   const database = yield* checkDatabase(config);
   yield* checkStore(config, database);
   yield* checkAccess(config.access, createLog('silent'));
+  yield* checkSinks(config.events);
   yield* checkMachine(config);
 }
 

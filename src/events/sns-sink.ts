@@ -59,6 +59,16 @@ export class SnsSink implements Sink {
     }
   }
 
+  /** Publishes nothing. @throws DeliveryError when there are none */
+  async findCredentials(): Promise<void> {
+    try {
+      await this.#client.config.credentials();
+    } catch (error) {
+      const { topicArn: arn, region } = this.#options;
+      throw new DeliveryError(snsProblem(error, { arn, region }));
+    }
+  }
+
   close(): void {
     this.#client.destroy();
   }

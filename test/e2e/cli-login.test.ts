@@ -1,13 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AccessRegistry, startAccessRegistry } from '../support/access-registry.ts';
-import { type CliHome, makeHome } from '../support/cli-home.ts';
 import { createDockerClient } from '../support/clients/docker.ts';
 import type { LoginClient } from '../support/clients/image-client.ts';
 import { createPodmanClient } from '../support/clients/podman.ts';
 import { startDockerd } from '../support/dockerd.ts';
 import { startInstanceMetadata } from '../support/instance-metadata.ts';
 import { type LayoutImage, makeImage } from '../support/oci-layout.ts';
+import { type CliHome, makeHome } from '../support/pierone-command.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 /*

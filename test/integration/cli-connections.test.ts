@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificates.ts';
-import { CLI_COMMAND, cliIn, linesOf, type RunCli } from '../support/cli.ts';
 import { listenInWorkspace } from '../support/forwarding.ts';
 import { findFreePorts } from '../support/free-ports.ts';
 import { type OriginalRegistry, startOriginalRegistry } from '../support/original-registry.ts';
+import { CLI_COMMAND, cliIn, linesOf, type RunCli } from '../support/pierone-command.ts';
 import { execute } from '../support/process-runner.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 

@@ -199,7 +199,7 @@ describe.each([
   test('says that there is no such artifact', async () => {
     const [name, team, , tag] = args;
     const { exitCode, stderr } = await run(name, team, 'nothing', tag);
-    expect(stderr).toMatch(/^pierone: .*(does not exist|does not have this).*\n$/);
+    expect(stderr).toMatch(/^pierone: .*(does not exist|There is no ).*\n$/);
     expect(exitCode).toBeGreaterThan(0);
   });
 

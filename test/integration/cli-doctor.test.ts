@@ -191,6 +191,38 @@ describe('of a server', () => {
     }
   });
 
+  test('sinks have what they need to deliver, and get nothing', async () => {
+    const folder = join(storage.path, '..');
+    const webhooks = join(folder, 'webhooks.json');
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const hook = { name: 'deploy', url: 'http://127.0.0.1:9/hook', secrets: [secret] };
+    await writeFile(webhooks, JSON.stringify({ webhooks: [hook] }));
+    await writeFile(join(folder, 'http-audit-logger-token-secret'), 'geheim\n');
+    const sinks = {
+      WEBHOOKS_FILE: webhooks,
+      API_REPOSITORY: 'pierone.example.org',
+      API_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:tags',
+      API_SNS_ENDPOINT: 'http://127.0.0.1:9',
+      HTTPLOGGER_API_URL: 'http://127.0.0.1:9/events',
+      CREDENTIALS_DIR: folder,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+    const keys = { AWS_ACCESS_KEY_ID: 'geheim', AWS_SECRET_ACCESS_KEY: 'geheim' };
+    const good = await examine(settings({ ...sinks, ...keys }));
+    expect(good.text).toMatch(/^ok WEBHOOKS_FILE: \S+ can be read: deploy$/m);
+    expect(good.text).toMatch(/^warning WEBHOOKS_FILE: deploy has a URL without TLS/m);
+    expect(good.text).toMatch(/^ok API_SNS_TOPIC_ARN: there are AWS credentials for .*:tags;/m);
+    expect(good.text).toMatch(/^ok HTTPLOGGER_API_URL: there is a token for /m);
+    expect(good.exitCode).toBe(0);
+    await writeFile(webhooks, '{"webhooks": [{"name": "deploy"}]}');
+    const bad = await examine(settings({ ...sinks, CREDENTIALS_DIR: storage.path }));
+    expect(bad.text).toMatch(/^problem WEBHOOKS_FILE: .*webhooks\[0\]/m);
+    expect(bad.text).toMatch(/^problem API_SNS_TOPIC_ARN: there are no AWS credentials: set AWS_/m);
+    expect(bad.text).toMatch(/^problem HTTPLOGGER_API_URL: CREDENTIALS_DIR has no file /m);
+    expect(bad.exitCode).toBe(1);
+    expect(good.text + bad.text).not.toMatch(/geheim|whsec_/);
+  });
+
   test('an embedded PostgreSQL is neither made nor started', async () => {
     const { DATABASE_URL: _, ...embedded } = settings();
     const { exitCode, text } = await examine(embedded);

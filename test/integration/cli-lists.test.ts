@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { linesOf, type RunCli } from '../support/cli.ts';
 import { type CliScene, openCliScene, SOURCE } from '../support/cli-scene.ts';
+import { linesOf, type RunCli } from '../support/pierone-command.ts';
 
 /*
  * Each command as a process, against a registry with access control.
@@ -41,7 +41,8 @@ describe('artifacts', () => {
   });
 
   test('of a team that has none are none, and no error', async () => {
-    expect(linesOf(await succeed('artifacts', 'nobody'))).toEqual(['Team Artifact']);
+    const { screen } = await pierone(['artifacts', 'nobody']);
+    expect(screen).toMatch(/^Team Artifact\nThere are no artifacts of nobody: pierone teams /);
     expect(await succeed('artifacts', 'nobody', '-o', 'json')).toBe('[]\n');
     expect(await succeed('artifacts', 'nobody', '-o', 'tsv')).toBe('team\tartifact\n');
   });

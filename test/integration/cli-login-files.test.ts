@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, stat, symlink } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AccessScene, openAccessScene } from '../support/access-scene.ts';
-import { type CliHome, makeHome } from '../support/cli-home.ts';
+import { type CliHome, makeHome } from '../support/pierone-command.ts';
 import type { TestRegistry } from '../support/test-registry.ts';
 
 /* What `pierone login` and `pierone logout` do to the files of docker and podman. */
@@ -35,6 +35,22 @@ async function configured(name = CONFIG): Promise<unknown> {
 async function modeOf(name: string): Promise<number> {
   return (await stat(home.path(name))).mode & 0o777;
 }
+
+test('the first registry is the one of other commands from then on', async () => {
+  const { url } = registry;
+  const config = '.config/pierone/pierone.yaml';
+
+  await home.pierone(['login', '--url', url], { PIERONE_URL: 'https://other.example.org' });
+  expect(await readdir(home.directory)).not.toContain('.config');
+  await home.pierone(['login', '--url', url], { PIERONE_URL: '' });
+  expect(await home.read(config)).toBe(`url: ${url}\n`);
+  expect(await modeOf(config)).toBe(0o600);
+  expect(await home.pierone(['whoami'], { PIERONE_URL: '' })).toMatchObject({ exitCode: 0 });
+
+  await home.write(config, `url: https://first.example.org # ours\n`);
+  await home.pierone(['login', '--url', url], { PIERONE_URL: '' });
+  expect(await home.read(config)).toBe(`url: https://first.example.org # ours\n`);
+});
 
 describe('docker’s configuration', () => {
   test('is made for its owner alone, and names the helper for the host with its port', async () => {

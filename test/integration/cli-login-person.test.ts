@@ -1,7 +1,7 @@
 import { chmod, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AccessScene, openAccessScene } from '../support/access-scene.ts';
-import { type CliHome, makeHome } from '../support/cli-home.ts';
+import { type CliHome, makeHome } from '../support/pierone-command.ts';
 import type { RunResult } from '../support/process-runner.ts';
 import type { TestRegistry } from '../support/test-registry.ts';
 import { waitUntil } from '../support/wait-until.ts';

@@ -1,8 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AccessScene, openAccessScene } from '../support/access-scene.ts';
-import { type CliHome, makeHome } from '../support/cli-home.ts';
 import { startInstanceMetadata } from '../support/instance-metadata.ts';
+import { type CliHome, makeHome } from '../support/pierone-command.ts';
 import type { TestRegistry } from '../support/test-registry.ts';
 
 /* Where tokens come from, and whom docker-credential-pierone gives them to. Nothing here has a terminal. */

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cliIn, linesOf, type RunCli } from '../support/cli.ts';
 import { JsonValue } from '../support/json.ts';
 import { type OriginalRegistry, startOriginalRegistry } from '../support/original-registry.ts';
+import { cliIn, linesOf, type RunCli } from '../support/pierone-command.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 let workspace: Workspace;
@@ -76,7 +76,7 @@ describe('commands may be abbreviated', () => {
   test.each([
     ['art', 'artifacts'],
     ['sc', 'scm-source'],
-    ['i', 'image'],
+    ['im', 'image'],
   ])('%s is %s', async (abbreviation, name) => {
     expect(await help(abbreviation, '--help')).toBe(await help(name, '--help'));
   });
@@ -97,7 +97,7 @@ describe('wrong usage is exit code 2, and a sentence that says where to read on:
     ],
     ['an unknown option', ['teams', '--all'], /unknown option '--all'; see pierone teams --help/],
     ['a missing argument', ['tags'], /missing required argument 'team'; see pierone tags --help/],
-    ['too many arguments', ['teams', 'x'], /too many arguments.*; see pierone teams --help/],
+    ['too many arguments', ['teams', 'x'], /too many arguments.*[^.]; see pierone teams --help/],
     ['a missing value', ['teams', '--url'], /argument missing; see pierone --help/],
     ['an unknown format', ['teams', '-o', 'xml'], /must be one of text, json, tsv, not xml/],
     ['an unknown kind', ['events', '-k', 'x'], /choices are created, replaced, refused, denied/],
@@ -109,11 +109,17 @@ describe('wrong usage is exit code 2, and a sentence that says where to read on:
     ],
     ['a repository for a team', ['tags', 'acme/shop'], /write the team .+ as in acme shop/],
     ['no URL', ['teams', '--url', 'ftp://x'], /ftp:\/\/x is no URL of a registry/],
+    [
+      'a URL with a password, which is not shown',
+      ['teams', '--url', 'ftp://me:geheim@x'],
+      /^pierone: (?!.*geheim).*must have no user and no password/,
+    ],
+    ['help of an unknown command', ['help', 'tgas'], /unknown command 'tgas'; see pierone --help/],
   ])('%s', async (_, args, sentence) => {
     const env = { PIERONE_URL: registry.url };
     const { exitCode, stdout, stderr } = await pierone(args, { env });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toMatch(/^pierone: .+\.\n$/);
+    expect(stderr).toMatch(/^pierone: .+[^.]\.\n$/);
     expect(stderr).toMatch(sentence);
   });
 
@@ -122,6 +128,14 @@ describe('wrong usage is exit code 2, and a sentence that says where to read on:
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/^pierone: Which registry\? Give --url/);
   });
+});
+
+test('a token that no header can hold is told, and not shown', async () => {
+  const env = { PIERONE_URL: registry.url, PIERONE_TOKEN: 'geheim\nX-Other: 1' };
+  const { exitCode, stdout, stderr } = await pierone(['teams', '--debug'], { env });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+  expect(stderr).toContain('The token has a space, a line break or a letter that none has');
+  expect(stderr).not.toContain('geheim');
 });
 
 describe('settings', () => {

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { AccessClient, pushImage } from './access-client.ts';
 import { type AccessRegistry, startAccessRegistry } from './access-registry.ts';
 import { bearer } from './access-scene.ts';
-import { cliIn, type RunCli } from './cli.ts';
+import { cliIn, type RunCli } from './pierone-command.ts';
 import {
   expectStatus,
   OCI_MANIFEST,

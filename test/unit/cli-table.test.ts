@@ -118,3 +118,14 @@ describe('times', () => {
     );
   });
 });
+
+test('what a terminal would obey reaches it neither in a table nor in JSON', async () => {
+  const name = 'a\u001B[2J\u009B2J\u202Eb\u007F';
+  const columns = [{ name: 'name' }];
+  const json = await print(columns, [{ name }], { format: 'json' });
+
+  for (const text of [await print(columns, [{ name }]), json]) {
+    expect(text).toMatch(/^[\n -~]+$/);
+  }
+  expect(JSON.parse(json)).toEqual([{ name }]);
+});

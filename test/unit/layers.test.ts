@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'open-outbox.ts': ['events/', 'config-events.ts', 'http/health.ts', 'meta/metadata-store.ts', 'open-sinks.ts', 'start-up.ts', ...FOR_ALL],
   'open-sinks.ts': ['events/', 'config-events.ts', 'config-sinks.ts', 'meta/metadata-store.ts', ...FOR_ALL],
   // A composition root beside server.ts: it looks at the same parts, and starts none.
-  'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
+  'doctor/': ['auth/', 'config.ts', 'config-access.ts', 'config-events.ts', 'config-sinks.ts', 'events/', 'http/listening.ts', 'http/tls-files.ts', 'meta/pg/inspection.ts', 'meta/pg/embedded/inspection.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
   'open-dependencies.ts': ['config.ts', 'meta/', 'oci/', 'start-up.ts', 'storage/blob-store.ts', 'storage/open-store.ts', ...FOR_ALL],
   'health-check.ts': [],
   'start-up.ts': [...FOR_ALL],
@@ -74,7 +74,7 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'http/node-transport.ts': ['http/open-transport.ts'],
   'workers/ingest-pool.ts': ['server.ts'],
   'workers/scm-scan-pool.ts': ['background-jobs.ts'],
-  'events/sns-sink.ts': ['open-sinks.ts'],
+  'events/sns-sink.ts': ['open-sinks.ts', 'doctor/check-sinks.ts'],
 };
 
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {

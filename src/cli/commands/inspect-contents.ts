@@ -16,8 +16,9 @@ const COLUMNS: readonly Column[] = [
   { name: 'size' },
   { name: 'created_time', title: 'Created' },
 ];
-/** Of one layer that are sorted together, and so in memory at the same time. */
+/** Of one layer what is sorted together, and so in memory at the same time. */
 const MAX_SORTED = 100_000;
+const MAX_SORTED_CHARACTERS = 64 * 1024 * 1024;
 
 /** What one run looks at. */
 interface Inspection {
@@ -74,13 +75,16 @@ async function* sortedEntries(
   const { body } = await client.open(`${repositoryPath(repository)}/blobs/${digest}`);
   const progress = await startProgress(context.streams.stderr, digest.slice(0, 19), sizeBytes);
   let entries: ArchiveEntry[] = [];
+  let characters = 0;
   try {
     for await (const entry of archiveEntries(counted(body, (bytes) => progress.add(bytes)))) {
       entries.push(entry);
-      if (entries.length < MAX_SORTED) continue;
+      characters += entry.name.length;
+      if (entries.length < MAX_SORTED && characters < MAX_SORTED_CHARACTERS) continue;
       progress.end();
       yield entries.toSorted(byName);
       entries = [];
+      characters = 0;
     }
   } catch (error) {
     if (!(error instanceof LayerUnreadable)) throw error;

@@ -53,15 +53,19 @@ async function chooseUrl(context: CommandContext): Promise<string> {
   return parseBaseUrl(await ask(context, 'URL of the registry: '));
 }
 
-/** What was asked for, or is in the environment alone, is set from now on. */
-async function remember({ settings, note }: CommandContext, url: string): Promise<void> {
+/** Where nothing is set yet this registry is from now on, so that other commands need no --url. */
+async function remember(
+  { settings, environment, note }: CommandContext,
+  url: string,
+): Promise<void> {
   const { configFile } = settings;
-  if (settings.flag('url') !== undefined || configFile.values['url'] !== undefined) return;
+  if (configFile.values['url'] !== undefined) return;
+  if (settings.flag('url') !== undefined && environment['PIERONE_URL']) return;
   try {
     await changeConfigFile(configFile, { url });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    note(`The URL can't be kept in ${configFile.path} (${reason}).`);
+    note(`The URL is not kept, so other commands need --url: ${reason}`);
   }
 }
 

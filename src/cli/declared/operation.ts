@@ -17,9 +17,9 @@ export const OPERATION_COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'doctor',
-    summary: 'Check the settings and what the registry needs',
+    summary: 'Check all that a server needs, or that a client does',
     description:
-      'A line for each check: ok, or what to do. Without --url it checks what a server with this environment would need: settings, ports, PostgreSQL, the store, identity provider, memory. It changes nothing; S3 is tried with objects that are removed again. With --url it checks the way from this machine to a registry: address, certificate, token, docker. Exit code 1 if there is a problem.',
+      'A line for each check: ok, or what to do. Without --url it checks what a server with this environment would need: settings, ports, PostgreSQL, the store, identity provider, sinks of events, memory. It changes nothing, and publishes nothing; S3 is tried with objects that are removed again. With --url it checks the way from this machine to a registry: address, certificate, token, docker. Exit code 1 if there is a problem.',
     examples: [
       ['doctor', 'before the server is started with the same environment'],
       ['doctor --url https://pierone.example.org', 'why docker or pierone does not work here'],
@@ -27,6 +27,9 @@ export const OPERATION_COMMANDS: readonly CommandDeclaration[] = [
     ],
     load: () => import('../commands/doctor.ts'),
   },
+];
+
+export const SHELL_COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'completion',
     summary: 'Print a script that completes commands in your shell',

@@ -65,8 +65,9 @@ function parse(text: string): JsonObject {
   let config: unknown;
   try {
     config = JSON.parse(text);
-  } catch (error) {
-    throw new BrokenConfig('it is no JSON', { cause: error });
+  } catch {
+    // The error shows a piece of the file, which may be of a secret.
+    throw new BrokenConfig('it is no JSON');
   }
   if (!isObject(config)) throw new BrokenConfig('it is no JSON object');
   return config;

@@ -16,6 +16,7 @@ import type { StoredToken } from './token-store.ts';
 
 const TIMEOUT_MS = 5 * 60_000;
 const PATH = '/callback';
+const ORIGIN = 'http://127.0.0.1';
 
 export interface BrowserFlow {
   readonly http: Http;
@@ -87,8 +88,10 @@ export async function logInByBrowser(flow: BrowserFlow): Promise<StoredToken> {
 /** @param issuer who has to send it (RFC 9207); undefined where it doesn't say */
 async function listen(state: string, issuer: string | undefined, answer: Answer): Promise<Server> {
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-    if (request.method !== 'GET' || url.pathname !== PATH)
+    const target = request.url ?? '/';
+    // Others may ask for anything, for what is no URL too.
+    const url = URL.canParse(target, ORIGIN) ? new URL(target, ORIGIN) : undefined;
+    if (request.method !== 'GET' || url?.pathname !== PATH)
       reply(response, 404, 'There is nothing here.');
     else receive(url.searchParams, response, { state, issuer, answer });
   });
