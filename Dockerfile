@@ -19,7 +19,7 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund && node scripts/a
 
 FROM ${BASE}
 # Of Node.js as of PostgreSQL's initdb, which starts a shell; a base may have it already.
-COPY --from=build /image/node /usr/local/bin/node
+COPY --from=build /image/node /image/pierone /usr/local/bin/
 COPY --from=build /image/sh /bin/sh
 COPY --from=build /image/root/ /
 COPY --from=build /opt/pierone/package.json /opt/pierone/LICENSE /opt/pierone/

@@ -15,6 +15,8 @@ import { findPackage, linkLibraries } from '../dist/meta/pg/embedded/binaries.js
 
 const USERS = 'root:x:0:0:root:/root:/sbin/nologin\npierone:x:65532:65532::/data:/sbin/nologin\n';
 const GROUPS = 'root:x:0:\npierone:x:65532:\n';
+/** For `docker exec CONTAINER pierone doctor`: a base without a shell has no /usr/bin/env either. */
+const COMMAND = '#!/bin/sh\nexec /usr/local/bin/node /opt/pierone/dist/cli/main.js "$@"\n';
 
 const [image = ''] = process.argv.slice(2);
 const uwsBinary = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
@@ -45,6 +47,7 @@ mkdirSync(join(image, 'data'));
 copyFileSync(realpathSync(process.execPath), join(image, 'node'));
 copyFileSync(realpathSync('/bin/sh'), join(image, 'sh'));
 for (const name of ['node', 'sh']) chmodSync(join(image, name), 0o755);
+writeFileSync(join(image, 'pierone'), COMMAND, { mode: 0o755 });
 writeFileSync(join(root, 'etc/passwd'), USERS);
 writeFileSync(join(root, 'etc/group'), GROUPS);
 const source = process.env['SCM_SOURCE'];

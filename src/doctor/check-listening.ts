@@ -80,7 +80,7 @@ async function checkPort(setting: string, address: Address, sign: SignOfLife): P
 /** Its certificate may be one for another name than the address. */
 async function isPierOne({ url, text }: SignOfLife): Promise<boolean> {
   const answer = await ask(new URL(url), { trustsAll: true });
-  return answer.kind === 'answer' && answer.status === 200 && answer.text === text;
+  return answer.kind === 'answer' && answer.status === 200 && answer.text.trim() === text;
 }
 
 function authority({ host, port }: Address): string {

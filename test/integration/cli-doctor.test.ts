@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findFreePorts } from '../support/free-ports.ts';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts';
 import { JsonValue } from '../support/json.ts';
 import { pierone } from '../support/pierone-command.ts';
@@ -80,11 +81,15 @@ describe('of a server', () => {
   });
 
   test('while one runs with the same settings, its ports and its store are right', async () => {
-    const registry = await startRegistry({ databaseUrl, directory: storage.path });
+    const [port] = await findFreePorts(1);
+    const environment = { MGMT_HTTP_PORT: String(port) };
+    const registry = await startRegistry({ databaseUrl, directory: storage.path, environment });
     try {
-      const { exitCode, text } = await examine(settings({ HTTP_PORT: new URL(registry.url).port }));
+      const HTTP_PORT = new URL(registry.url).port;
+      const { exitCode, text } = await examine(settings({ ...environment, HTTP_PORT }));
       const [{ id } = { id: '' }] = await registryIds();
       expect(text).toMatch(/^ok HTTP_PORT: a Pier One listens on 127\.0\.0\.1 port \d+$/m);
+      expect(text).toMatch(/^ok MGMT_HTTP_PORT: a Pier One listens on 127\.0\.0\.1 port \d+$/m);
       expect(text).toContain('ok migrations: all have run');
       expect(text).toContain(`ok registry id: database and store are those of registry ${id}`);
       expect(text).toMatch(/^warning access control: none/m);

@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Client } from 'pg';
+import { MetadataUnavailable } from '../metadata-store.ts';
 import { connectionOptions, translate } from './database.ts';
+import { isForbidden } from './sqlstate.ts';
 
 const MIGRATIONS = new URL('../migrations/', import.meta.url);
 /** Constant of ours: instances that start at the same time wait for each other here. */
@@ -23,11 +25,19 @@ export async function migrate(url: string): Promise<string[]> {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return await runMissing(client);
   } catch (error) {
-    throw translate(error);
+    throw isForbidden(error) ? forbidden(error) : translate(error);
   } finally {
     // The lock ends with its connection.
     await client.end().catch(() => undefined);
   }
+}
+
+function forbidden(cause: unknown): MetadataUnavailable {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MetadataUnavailable(
+    `PostgreSQL refuses to bring the schema up to date: ${reason}. Make the user owner of the database`,
+    { cause, mayPass: false },
+  );
 }
 
 async function runMissing(client: Client): Promise<string[]> {

@@ -60,3 +60,8 @@ export function isRefusal(error: unknown): boolean {
   if (/^(28|3D|EACCES$|EPERM$)/.test(codeOf(error))) return true;
   return error instanceof Error && /does not support SSL/.test(error.message);
 }
+
+/** What the user may not do: in a new database of PostgreSQL 15 or newer, make tables as another one than its owner. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === '42501';
+}
