@@ -98,7 +98,7 @@ class CountingSink implements Sink {
   close(): void {}
 }
 
-test('100,000 delivered events leave a table that is no larger than after the first of them', async () => {
+test('100,000 delivered events leave a table that is no larger than after the first two lots of them', async () => {
   const sink = new CountingSink();
   const outbox = new Outbox({
     sinks: [sink],
@@ -120,7 +120,8 @@ test('100,000 delivered events leave a table that is no larger than after the fi
       const vacuums = await vacuumsOf();
       await waitUntil('a vacuum', async () => (await vacuumsOf()) > vacuums);
     }
-    expect(Math.max(...sizes)).toBeLessThan(2 * (sizes[0] ?? 0));
+    // How far the first lots make it grow depends on when a vacuum comes by.
+    expect(Math.max(...sizes.slice(2))).toBeLessThan(1.5 * Math.max(...sizes.slice(0, 2)));
     expect(await sql(postgres.url, 'select from outbox')).toEqual([]);
   } finally {
     await outbox.stop();

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { connectionOptions } from '../../src/meta/pg/database.ts';
 
 /** One node of a plan that was carried out. */
 interface PlanNode {
@@ -23,7 +24,7 @@ export async function rowsRead(
   { name, text }: { readonly name: string; readonly text: string },
   values: readonly (string | number | boolean | null)[],
 ): Promise<RowsRead> {
-  const client = new Client({ connectionString: url });
+  const client = new Client(connectionOptions(url));
   await client.connect();
   try {
     await client.query(`prepare listing as ${text}`);
