@@ -1,20 +1,24 @@
-import { type ClientRequest, request as requestHttp } from 'node:http';
+import { type Agent, type ClientRequest, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { HttpAnswer, HttpRequest } from './http.ts';
+import type { HttpAnswer, HttpRequest, Send } from './http.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-export const IDLE_TIMEOUT_MS = 60_000;
+const IDLE_TIMEOUT_MS = 60_000;
 
 /** No answer, or no more of it, for too long. */
 export class IdleError extends Error {
   override readonly name = 'IdleError';
 }
 
-export function sendDirectly(
+export const sendDirectly: Send = (request, ca) => sendBy(undefined, request, ca);
+
+/** @param agent makes the connections, where they aren't those of Node.js */
+export function sendBy(
+  agent: Agent | undefined,
   { method = 'GET', url, headers = {}, body, idleTimeoutMs = IDLE_TIMEOUT_MS }: HttpRequest,
   ca: readonly string[] | undefined,
 ): Promise<HttpAnswer> {
-  const options = { method, headers, timeout: idleTimeoutMs };
+  const options = { method, headers, timeout: idleTimeoutMs, ...(agent && { agent }) };
   return new Promise((resolve, reject) => {
     const sent =
       url.protocol === 'https:'

@@ -9,13 +9,6 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-const LATE: ReadonlySet<string> = new Set([
-  'ETIMEDOUT',
-  'UND_ERR_BODY_TIMEOUT',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-]);
-
 /**
  * A request that got no answer, or not all of it, in a sentence.
  * @param proxy by which it may have gone
@@ -46,7 +39,7 @@ function sentenceFor(code: string, error: unknown, { host, hostname, protocol }:
   if (UNKNOWN_AUTHORITY.has(code)) {
     return `The certificate of ${host} is not from an authority that is trusted here: give the authority's PEM file by --ca-file or PIERONE_CA_FILE.`;
   }
-  if (LATE.has(code) || (error instanceof Error && error.name === 'IdleError')) {
+  if (code === 'ETIMEDOUT' || (error instanceof Error && error.name === 'IdleError')) {
     return `${host} does not answer: check the URL, your network and its proxies, or try again later.`;
   }
   switch (code) {

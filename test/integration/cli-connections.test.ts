@@ -244,8 +244,8 @@ describe('proxies', () => {
         onward.write(head);
         onward.pipe(client).pipe(onward);
       });
-      onward.on('error', () => client.destroy());
-      client.on('error', () => onward.destroy());
+      onward.on('error', () => undefined).on('close', () => client.destroy());
+      client.on('error', () => undefined).on('close', () => onward.destroy());
     });
     proxyUrl = `http://${await listenInWorkspace(workspace, proxy)}`;
   });
