@@ -36,6 +36,8 @@ const figures = new Map<Work, { ours: Figure[]; peer: Figure[] }>(
   works.map((work) => [work, { ours: [], peer: [] }]),
 );
 
+// Of what is built, whatever is edited meanwhile.
+const measuredCommit = commit();
 const ceilings = await measureCeilings();
 console.log(`starting ${names.join(' and ')}, and putting content into it`);
 const scene = await openScene(place, names, sizes);
@@ -77,7 +79,7 @@ function reportOf({ subjects }: Scene): Report {
   const memory = ({ name, registry }: Subject) => [name, peakMemoryMib(registry.pid)];
   return {
     date: new Date().toISOString(),
-    commit: commit(),
+    commit: measuredCommit,
     machine: machine(),
     peer: peerVersion(),
     place,
