@@ -42,7 +42,10 @@ export interface ContainerPorts {
 }
 
 /** Builds the image without a network, from bases of this machine and what npm has in its cache. */
-export async function buildImage(workspace: Workspace): Promise<Containers> {
+export async function buildImage(
+  workspace: Workspace,
+  environment: Readonly<Record<string, string>>,
+): Promise<Containers> {
   const store = [
     `--root=${workspace.path('containers')}`,
     `--runroot=${workspace.path('containers-run')}`,
@@ -66,7 +69,7 @@ export async function buildImage(workspace: Workspace): Promise<Containers> {
         NPM_CONFIG_REGISTRY: await npmSetting('registry'),
       }),
     ],
-    { env: { BUILDER: builder.join(' ') }, timeoutMs: BUILD_TIMEOUT_MS },
+    { env: { ...environment, BUILDER: builder.join(' ') }, timeoutMs: BUILD_TIMEOUT_MS },
   );
   return openContainers(workspace, store);
 }
