@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';
-import { parseRepositoryName } from '../oci/repository-name.ts';
+import { isTeam } from '../oci/repository-name.ts';
 
 /** More of them help nobody. */
 const MAX_PROBLEMS = 50;
@@ -74,10 +74,6 @@ function parseJson(file: string, text: string): unknown {
     const place = position === undefined ? '' : ` (line ${before.length})`;
     throw new TeamsFileError(file, [`it holds no JSON${place}`]);
   }
-}
-
-function isTeam(name: string): boolean {
-  return !name.includes('/') && parseRepositoryName(`${name}/a`) !== undefined;
 }
 
 /** What the value must be. Other issues of an object are explained below. */

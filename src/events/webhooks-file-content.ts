@@ -1,7 +1,7 @@
 import { validateHeaderName } from 'node:http';
 import { z } from 'zod';
 import { REGISTRY_EVENT_KINDS } from '../oci/registry-event.ts';
-import { parseRepositoryName } from '../oci/repository-name.ts';
+import { isTeam } from '../oci/repository-name.ts';
 import { DISTRIBUTION_KINDS } from './distribution-notification.ts';
 
 /** The only variables that the file may name. */
@@ -177,10 +177,6 @@ function parseJson(file: string, text: string): unknown {
     const place = position === undefined ? '' : ` (line ${before.length})`;
     throw new WebhooksFileError(file, [`it holds no JSON${place}`]);
   }
-}
-
-function isTeam(name: string): boolean {
-  return !name.includes('/') && parseRepositoryName(`${name}/a`) !== undefined;
 }
 
 function isHeader(name: string): boolean {

@@ -29,6 +29,11 @@ export function explainRepositoryName(text: string): string {
   return 'a repository is named TEAM/ARTIFACT; each segment has lower-case letters and digits, separated by one of . _ __ or dashes';
 }
 
+/** Whether a repository could be a team's of this name: one segment. */
+export function isTeam(name: string): boolean {
+  return !name.includes('/') && parseRepositoryName(`${name}/a`) !== undefined;
+}
+
 /** The team that owns a repository: its first segment. */
 export function teamOf(name: RepositoryName): string {
   return name.slice(0, name.indexOf('/'));
