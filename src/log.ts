@@ -127,7 +127,6 @@ function isStream(value: unknown): value is DestinationStream {
 
 function textOf(line: AccessLine): string {
   const { trace, status } = line;
-  const quote = JSON.stringify;
   return (
     `{"level":"info"${timeField()},"requestId":${quote(line.requestId)},"method":${quote(line.method)}` +
     `,"path":${quote(line.path)},"route":"${line.route}"${status === undefined ? '' : `,"status":${status}`}` +
@@ -141,6 +140,13 @@ function textOf(line: AccessLine): string {
   );
 }
 
+/** ASCII that stands in JSON as it is, which nearly every text here is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
 /** How long a line may wait, and how many characters: a write for each line would cost more than the line. */
 const MAX_WAIT_MS = 100;
 const MAX_WAITING = 64 * 1024;
@@ -151,17 +157,14 @@ const QUIET = '{"level":"info"';
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
 export function standardOutput(): DestinationStream {
   const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
-  // Its own waiting lines are one text, which is copied for each line that comes to it.
-  let lines: string[] = [];
-  let waiting = 0;
+  // Its own waiting lines are copied for each line that comes to them.
+  let lines = '';
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (lines.length === 0) return;
-    output.write(lines.join(''));
-    lines = [];
-    waiting = 0;
+    if (lines !== '') output.write(lines);
+    lines = '';
   };
   process.once('exit', () => {
     flush();
@@ -169,10 +172,9 @@ export function standardOutput(): DestinationStream {
   });
   return {
     write(line) {
-      lines.push(line);
-      waiting += line.length;
+      lines += line;
       timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
-      if (waiting >= MAX_WAITING || !line.startsWith(QUIET)) flush();
+      if (lines.length >= MAX_WAITING || !line.startsWith(QUIET)) flush();
     },
   };
 }

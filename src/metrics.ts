@@ -1,18 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-
-/** A request that has ended. */
-export interface RequestMeasure {
-  /** The kind of route, `none` where there is none: few, however many paths there are. */
-  readonly route: string;
-  readonly method: string;
-  /** Undefined: its client was gone before the answer. */
-  readonly status: number | undefined;
-  readonly seconds: number;
-  /** Of bodies, as far as they were taken, and sent. */
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
-  readonly errorCode: string | undefined;
-}
+import { type RequestMeasure, RequestMetrics } from './request-metrics.ts';
 
 /** How much of what is shared by all appends is in use. */
 export interface IngestUsage {
@@ -71,14 +58,9 @@ export interface Metrics {
   render(): Promise<{ contentType: string; text: string }>;
 }
 
-/** A request may be a HEAD that memory answers, or a layer of 100 GiB. */
-const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
 const QUERY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
 const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600, 86_400];
 const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 45];
-
-/** Methods are what clients write. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** prom-client's own that Prometheus' rules for names refuse: gauges that end in _total. */
 const MISNAMED = [
@@ -93,6 +75,7 @@ export function createMetrics(version = 'unknown'): Metrics {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const make = new Maker(registry);
+  const requests = new RequestMetrics(registry);
   make
     .gauge('pierone_build_info', 'What runs; always 1', ['version', 'node_version'])
     .set({ version, node_version: process.version }, 1);
@@ -111,7 +94,8 @@ export function createMetrics(version = 'unknown'): Metrics {
     ),
     activeAppends: make.gauge('pierone_active_appends', 'Request bodies that are being stored'),
     workerDeaths: make.counter('pierone_worker_deaths_total', 'Ingest workers that died'),
-    ...requestMetrics(make),
+    requestBegan: () => requests.requestBegan(),
+    requestEnded: (measure) => requests.requestEnded(measure),
     ...databaseMetrics(make),
     ...ingestMetrics(make),
     ...accessMetrics(make),
@@ -174,40 +158,6 @@ class Maker {
   histogram(name: string, help: string, labelNames: string[], buckets: number[]): Histogram {
     return new Histogram({ name, help, labelNames, buckets, registers: this.#registers });
   }
-}
-
-function requestMetrics(make: Maker) {
-  let open = 0;
-  make.gaugeOf('pierone_http_exchanges_open', 'Requests that are being served', () => open);
-  const duration = make.histogram(
-    'pierone_http_request_duration_seconds',
-    'From the head of a request to the end of its work; status gone: the client left before the answer',
-    ['route', 'method', 'status'],
-    REQUEST_SECONDS,
-  );
-  const received = make.counter(
-    'pierone_http_received_bytes_total',
-    'Bytes of request bodies that were taken',
-    ['route'],
-  );
-  const sent = make.counter('pierone_http_sent_bytes_total', 'Bytes of answers’ bodies', ['route']);
-  const errors = make.counter('pierone_errors_total', 'Answers with an error, by its code', [
-    'code',
-  ]);
-  return {
-    requestBegan() {
-      open += 1;
-    },
-    requestEnded(measure: RequestMeasure) {
-      const { route, method, status } = measure;
-      open -= 1;
-      const shownMethod = METHODS.has(method) ? method : 'other';
-      duration.observe({ route, method: shownMethod, status: status ?? 'gone' }, measure.seconds);
-      if (measure.receivedBytes > 0) received.inc({ route }, measure.receivedBytes);
-      if (measure.sentBytes > 0) sent.inc({ route }, measure.sentBytes);
-      if (measure.errorCode !== undefined) errors.inc({ code: measure.errorCode });
-    },
-  };
 }
 
 function databaseMetrics(make: Maker) {

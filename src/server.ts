@@ -6,6 +6,7 @@ import { SinkRouting } from './events/routing.ts';
 import type { Sink } from './events/sink.ts';
 import type { Handler, Transport } from './http/exchange.ts';
 import { Gate } from './http/gate.ts';
+import { KeptAnswers } from './http/kept-answers.ts';
 import { listenManagement, type Management } from './http/management.ts';
 import { openTransport } from './http/open-transport.ts';
 import { Proxies } from './http/proxies.ts';
@@ -145,7 +146,7 @@ function lookups(metadata: MetadataStore, store: BlobStore, log: Log, jobs: Jobs
   const manifests = new Manifests(metadata, log, () => jobs.lookForSources());
   const catalog = new Catalog(metadata);
   const tagReports = new TagReports({ metadata, catalog, manifests, blobs });
-  return { blobs, manifests, catalog, tagReports };
+  return { blobs, manifests, catalog, tagReports, answers: new KeptAnswers() };
 }
 
 async function startDeliveries(

@@ -41,11 +41,14 @@ let traced = 0;
  * All that `work` does until it is done is done in the trace. While no trace is followed, that costs nothing: before
  * Node.js 24 an AsyncLocalStorage that is in use slows each promise of the process down.
  */
-export async function inTrace<T>(
+export function inTrace<Work extends Promise<unknown> | undefined>(
   trace: TraceContext | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (!trace) return work();
+  work: () => Work,
+): Work | Promise<Awaited<Work>> {
+  return trace ? followed(trace, work) : work();
+}
+
+async function followed<Work>(trace: TraceContext, work: () => Work): Promise<Awaited<Work>> {
   traced += 1;
   try {
     return await running.run(trace, work);

@@ -64,6 +64,7 @@ export const NOBODY: Caller = {
   token: '',
 };
 const ALLOWED: Decision = { isAllowed: true };
+const NO_TEAMS: ReadonlySet<string> = new Set();
 
 /** Access control: who asks, and what they may do. */
 export class Access {
@@ -83,8 +84,8 @@ export class Access {
    * @throws OciError UNAUTHORIZED, DENIED, TOOMANYREQUESTS, UNAVAILABLE
    */
   async authenticate(credential: Credential, source: () => string): Promise<Caller> {
-    // A registry that protects nothing asks nobody, whatever clients have in their configuration.
-    if (!this.settings.isSecured) return NOBODY;
+    const known = this.knownCaller(credential);
+    if (known) return known;
     switch (credential.kind) {
       case 'none':
         return NOBODY;
@@ -97,20 +98,36 @@ export class Access {
     }
   }
 
+  /** Whom a credential stands for, if nobody has to be asked for that. */
+  knownCaller(credential: Credential): Caller | undefined {
+    // A registry that protects nothing asks nobody, whatever clients have in their configuration.
+    if (!this.settings.isSecured || credential.kind === 'none') return NOBODY;
+    return credential.kind === 'token' ? this.#knownByToken(credential.token) : undefined;
+  }
+
   /** @throws OciError UNAVAILABLE when the bearer's teams can't be known now */
   async decide(caller: Caller, action: Action, repository: RepositoryName): Promise<Decision> {
+    if (action === 'pull') return this.decidePull(caller, repository);
     const { settings, teams } = this.#parts;
     const { identity } = caller;
     const granted = grantedToSomebody(caller);
-    if (granted && !(action === 'pull' && settings.allowsPublicRead)) {
-      return decideByToken(granted, action, repository);
-    }
-    const asksTeams = action !== 'pull' && identity !== undefined && needsTeams(identity, settings);
-    const teamsOfCaller = asksTeams
-      ? await teams.teamsOf(identity, caller.token).catch(rethrow)
-      : new Set<string>();
+    if (granted) return decideByToken(granted, action, repository);
+    const teamsOfCaller =
+      identity !== undefined && needsTeams(identity, settings)
+        ? await teams.teamsOf(identity, caller.token).catch(rethrow)
+        : NO_TEAMS;
     const team = teamOf(repository);
     return decide({ action, team, identity, teams: teamsOfCaller }, settings);
+  }
+
+  /** That of `decide`: who may pull depends on no team. */
+  decidePull(caller: Caller, repository: RepositoryName): Decision {
+    const { settings } = this.#parts;
+    const granted = grantedToSomebody(caller);
+    if (granted && !settings.allowsPublicRead) return decideByToken(granted, 'pull', repository);
+    const { identity } = caller;
+    const team = teamOf(repository);
+    return decide({ action: 'pull', team, identity, teams: NO_TEAMS }, settings);
   }
 
   /** @throws OciError UNAVAILABLE while the caller's teams can't be known */
@@ -142,18 +159,21 @@ export class Access {
     return { isAllowed: false, code: 'UNAUTHORIZED', reason };
   }
 
-  async #ofToken(token: string, source: () => string): Promise<Caller> {
+  #knownByToken(token: string): Caller | undefined {
     const { registryTokens, tokens } = this.#parts;
-    const known = registryTokens.cached(token);
-    if (known) {
+    const granted = registryTokens.cached(token);
+    if (granted) {
       this.#count('registry-token', 'valid');
-      return callerOf(known);
+      return callerOf(granted);
     }
     const identity = tokens.cached(token);
-    if (identity) {
-      this.#count('cache', 'valid');
-      return callerWith(identity, token);
-    }
+    if (!identity) return undefined;
+    this.#count('cache', 'valid');
+    return callerWith(identity, token);
+  }
+
+  async #ofToken(token: string, source: () => string): Promise<Caller> {
+    const { registryTokens, tokens } = this.#parts;
     if (!registryTokens.recognizes(token)) {
       return this.#ofSecret((one) => tokens.check(one), token, source());
     }

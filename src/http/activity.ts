@@ -9,7 +9,8 @@ export class Activity {
 
   end(): void {
     this.#count -= 1;
-    if (this.#count === 0) for (const wake of this.#waiting.splice(0)) wake();
+    if (this.#count === 0 && this.#waiting.length > 0)
+      for (const wake of this.#waiting.splice(0)) wake();
   }
 
   idle(): Promise<void> {

@@ -10,6 +10,7 @@ import type { TagReports } from '../registry/tag-reports.ts';
 import type { Uploads } from '../registry/uploads.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 import type { Proxies } from './proxies.ts';
 
 /** What handlers work with. */
@@ -25,6 +26,7 @@ export interface RegistryParts {
   readonly tagReports: TagReports;
   /** Of events to sinks. */
   readonly deliveries: Deliveries;
+  readonly answers: KeptAnswers;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Gets a line for each request. Undefined: nobody wants them. */

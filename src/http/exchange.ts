@@ -10,6 +10,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: AnswerHeaders;
   readonly body?: Uint8Array | string;
+  /** The same object is sent again and again, and never changes: what a transport makes of it is kept. */
+  readonly isFixed?: true;
 }
 
 /** A request body. Take it once, with `deliverTo` or `readAll`; what is not taken is dropped after the answer. */
@@ -54,8 +56,11 @@ export interface Exchange {
   ): Promise<number>;
 }
 
-/** Answers a request. Resolves when it has done all that it wants to do for it, also after the answer. Never rejects. */
-export type Handler = (exchange: Exchange) => Promise<void>;
+/**
+ * Answers a request. Undefined: it is done; else it resolves when all is done that is to be done for it, also after the
+ * answer. Never throws, and never rejects.
+ */
+export type Handler = (exchange: Exchange) => Promise<void> | undefined;
 
 /** A request's head may have so many bytes, since tokens are long. The same on both transports. */
 export const MAX_HEAD_BYTES = 16 * 1024;

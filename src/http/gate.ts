@@ -72,9 +72,19 @@ export class Gate {
     }
   }
 
+  /** Who asks, if nobody has to be asked for that. */
+  knownCaller(exchange: Exchange): Caller | undefined {
+    return this.#parts.access.knownCaller(readCredential(exchange.header('authorization')));
+  }
+
+  /** Whether GET /v2/ needs no other credential. */
+  isKnown({ identity, granted }: Caller): boolean {
+    return !this.#parts.access.settings.isSecured || Boolean(identity ?? granted);
+  }
+
   /** GET /v2/ tells clients whether, and how, to log in: also where everyone may read, since docker asks but once. */
   requireKnown(exchange: Exchange, caller: Caller): void {
-    if (!this.#parts.access.settings.isSecured || caller.identity || caller.granted) return;
+    if (this.isKnown(caller)) return;
     throw withChallenge(new OciError('UNAUTHORIZED'), this.#challenge(exchange, undefined));
   }
 
@@ -95,10 +105,8 @@ export class Gate {
     throw this.#refusal(decision, exchange, caller, scopeFor(repository, action));
   }
 
-  /** Whether the caller may read the source of a mount: what it may not, it has to upload. */
-  async mayPull(caller: Caller, repository: RepositoryName): Promise<boolean> {
-    const { isAllowed } = await this.#parts.access.decide(caller, 'pull', repository);
-    return isAllowed;
+  mayPull(caller: Caller, repository: RepositoryName): boolean {
+    return this.#parts.access.decidePull(caller, repository).isAllowed;
   }
 
   async #record({ principal }: Caller, wish: Wish, reason: string): Promise<void> {

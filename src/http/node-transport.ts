@@ -169,7 +169,9 @@ class NodeTransport implements Transport, NodeServer {
     this.#running.add(exchange);
     this.#activity.begin();
     this.#activity.begin();
-    void this.#handler(exchange).finally(() => this.#activity.end());
+    const work = this.#handler(exchange);
+    if (work) void work.finally(() => this.#activity.end());
+    else this.#activity.end();
   }
 
   /** Answers what is no request. A connection that can't be answered, or on which a request runs, is cut. */

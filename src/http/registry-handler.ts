@@ -17,6 +17,7 @@ import { handleReferrers } from './handlers/referrers.ts';
 import { handleTags } from './handlers/tags.ts';
 import { handleToken } from './handlers/token.ts';
 import { handleUpload, handleUploads } from './handlers/uploads.ts';
+import { giveKept } from './kept-answers.ts';
 import type { ObservedExchange } from './observed-exchange.ts';
 import { observeRequests } from './request-observer.ts';
 import { handleRest } from './rest/rest-handler.ts';
@@ -27,12 +28,13 @@ const NO_SUCH_PATH =
 
 /** Answers every request: finds the handler, and turns what it throws into an answer. */
 export function registryHandler(parts: RegistryParts): Handler {
-  return observeRequests(parts, (exchange) =>
-    dispatch(exchange, parts).catch((error: unknown) => {
+  return observeRequests(parts, (exchange) => {
+    if (giveKept(exchange, parts)) return undefined;
+    return dispatch(exchange, parts).catch((error: unknown) => {
       const { notes } = exchange;
       notes.errorCode = sendError(exchange, error, notes.id, parts.proxies, parts.log).code;
-    }),
-  );
+    });
+  });
 }
 
 async function dispatch(exchange: ObservedExchange, parts: RegistryParts): Promise<void> {

@@ -25,7 +25,7 @@ export interface ObserverParts {
  */
 export function observeRequests(
   parts: ObserverParts,
-  handler: (exchange: ObservedExchange) => Promise<void>,
+  handler: (exchange: ObservedExchange) => Promise<void> | undefined,
 ): Handler {
   const prefix = randomUUID().slice(0, 8);
   let count = 0;
@@ -51,16 +51,27 @@ function readRequestId(exchange: Exchange): string | undefined {
   return /^[!-~]+$/.exec(given)?.[0].slice(0, MAX_REQUEST_ID);
 }
 
-async function observe(
+function observe(
   exchange: ObservedExchange,
-  handler: (exchange: ObservedExchange) => Promise<void>,
-  { metrics, proxies, accessLog }: ObserverParts,
-): Promise<void> {
+  handler: (exchange: ObservedExchange) => Promise<void> | undefined,
+  parts: ObserverParts,
+): Promise<void> | undefined {
   const begin = performance.now();
   // Once the answer is out, it can't be asked for any more.
-  const client = accessLog && proxies.addressOf(exchange);
-  metrics.requestBegan();
-  await handler(exchange);
+  const client = parts.accessLog && parts.proxies.addressOf(exchange);
+  parts.metrics.requestBegan();
+  const work = handler(exchange);
+  if (work) return work.then(() => tellEnd(exchange, client, begin, parts));
+  tellEnd(exchange, client, begin, parts);
+  return undefined;
+}
+
+function tellEnd(
+  exchange: ObservedExchange,
+  client: string | undefined,
+  begin: number,
+  { metrics, accessLog }: ObserverParts,
+): void {
   const ms = performance.now() - begin;
   const { method, status, receivedBytes, sentBytes } = exchange;
   const { route, errorCode } = exchange.notes;

@@ -1,22 +1,14 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { STATUS_CODES } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type Answer,
-  type AnswerHeaders,
-  type Exchange,
-  MAX_HEAD_BYTES,
-  type RequestBody,
-} from './exchange.ts';
-import { Pace, type PaceRule } from './pace.ts';
+import { type Answer, type Exchange, MAX_HEAD_BYTES, type RequestBody } from './exchange.ts';
+import type { PaceRule } from './pace.ts';
 import { type Refusal, refusalAnswer } from './refusal.ts';
 import { UwsBody } from './uws-body.ts';
+import { CLOSE, KEEP_ALIVE, writeHead } from './uws-head.ts';
+import { UwsStream } from './uws-stream.ts';
 
 /** Larger answers wait for their reader in our memory, not in a copy of uWebSockets.js' own, and at our pace. */
 const MAX_SENT_AT_ONCE_BYTES = 64 * 1024;
-
-/** uWebSockets.js closes idle connections after 10 s or a little more; clients that know don't run into it. */
-const KEEP_ALIVE = 'timeout=10';
 
 /** What an exchange wants to know of its server. */
 export interface UwsServer {
@@ -26,11 +18,10 @@ export interface UwsServer {
   onEnd(exchange: UwsExchange): void;
 }
 
-interface StalledChunk {
-  /** Gives the kernel what it had not taken, from an offset of the answer on. @returns true when it took all of it */
-  readonly goOn: (offset: number) => boolean;
-  resume: () => void;
-}
+/** Those that clients use, in upper case. */
+const METHODS = new Map(
+  ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].map((name) => [name.toLowerCase(), name]),
+);
 
 /** One request of uWebSockets.js. */
 export class UwsExchange implements Exchange {
@@ -42,26 +33,24 @@ export class UwsExchange implements Exchange {
   readonly #headers = new Map<string, string>();
   readonly #body: UwsBody | undefined;
   readonly #server: UwsServer;
-  readonly #pace: Pace;
   readonly #headBytes: number;
+  /** While uWebSockets.js calls: what is written then goes out together, without a cork of our own. */
+  #isInCallback = true;
   #isAnswered = false;
   /** The client hung up. */
   #isGone = false;
   /** No more may be asked of the response object. */
   #isEnded = false;
-  /** The chunk that the kernel has taken a part of. */
-  #stalled: StalledChunk | undefined;
-  #hasWritableHandler = false;
+  /** Of an answer that is sent chunk by chunk. */
+  #stream: UwsStream | undefined;
   #controller: AbortController | undefined;
-  /** What the kernel had taken of the answer when it was full the last time. */
-  #takenBytes = 0;
 
   /** Takes from the request what it needs: after this call uWebSockets.js uses the object for the next one. */
   constructor(response: HttpResponse, request: HttpRequest, server: UwsServer) {
     this.#response = response;
     this.#server = server;
-    this.#pace = new Pace(server.pace);
-    this.method = request.getMethod().toUpperCase();
+    const method = request.getMethod();
+    this.method = METHODS.get(method) ?? method.toUpperCase();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? '';
     let headBytes = this.path.length + this.query.length;
@@ -71,17 +60,20 @@ export class UwsExchange implements Exchange {
       this.#headers.set(name, before === undefined ? value : `${before}, ${value}`);
     });
     this.#headBytes = headBytes;
-    response.onAborted(() => this.#gone());
     this.#body = this.#hasBody()
       ? new UwsBody(response, this.#announcedBytes(), server.pace)
       : undefined;
     this.body = this.#body;
   }
 
+  /** Call it at the end of the callback that brought the request: the rest of it goes on later. */
+  leaveCallback(): void {
+    this.#isInCallback = false;
+    if (!this.#isEnded) this.#response.onAborted(() => this.#gone());
+  }
+
   get remoteAddress(): string {
-    return this.#isEnded
-      ? ''
-      : Buffer.from(this.#response.getRemoteAddressAsText()).toString('latin1');
+    return this.#isEnded ? '' : addressOf(this.#response);
   }
 
   get signal(): AbortSignal {
@@ -101,20 +93,22 @@ export class UwsExchange implements Exchange {
   /** What is wrong with it although uWebSockets.js passed it on: its limit is for heads that come in pieces alone. */
   get refusal(): Refusal | undefined {
     if (this.#headBytes > MAX_HEAD_BYTES) return 'tooLong';
-    const isLengthGood = /^\d*$/.test(this.#headers.get('content-length') ?? '');
-    const isCodingGood = /^(chunked)?$/i.test(this.#headers.get('transfer-encoding') ?? '');
+    const length = this.#headers.get('content-length');
+    const coding = this.#headers.get('transfer-encoding');
+    const isLengthGood = length === undefined || /^\d*$/.test(length);
+    const isCodingGood = coding === undefined || /^(chunked)?$/i.test(coding);
     return isLengthGood && isCodingGood ? undefined : 'malformed';
   }
 
   /** Answers what is no request, and closes the connection: nobody knows where the next one begins. */
   refuse(refusal: Refusal): void {
-    const { status, headers, body } = refusalAnswer(refusal);
+    const answer = refusalAnswer(refusal);
     this.#isAnswered = true;
     this.#body?.drop();
-    this.#response.cork(() => {
-      this.#writeLines(status, headers);
+    this.#cork(() => {
+      writeHead(this.#response, answer, undefined);
       // It writes Connection: close itself.
-      this.#response.end(body, true);
+      this.#response.end(answer.body, true);
     });
     this.#done();
   }
@@ -169,8 +163,9 @@ export class UwsExchange implements Exchange {
   /** Keeps uWebSockets.js from closing the connection, unless the client is slower than it may be. */
   rearm(nowMs: number): void {
     if (this.#isEnded) return;
-    if (this.#pace.isTooSlow(nowMs) || this.#body?.pace.isTooSlow(nowMs)) this.#cut();
-    else if (this.#pace.isWaiting || this.#body?.pace.isWaiting || this.#body?.isEnded) {
+    const reader = this.#stream?.pace;
+    if (reader?.isTooSlow(nowMs) || this.#body?.pace.isTooSlow(nowMs)) this.#cut();
+    else if (reader?.isWaiting || this.#body?.pace.isWaiting || this.#body?.isEnded) {
       // A body that ended while it was paused was resumed, which sets the time-out: the answer may take longer.
       this.#response.pause();
       this.#response.resume();
@@ -178,7 +173,8 @@ export class UwsExchange implements Exchange {
   }
 
   get #wantsClose(): boolean {
-    return /\bclose\b/i.test(this.#headers.get('connection') ?? '');
+    const connection = this.#headers.get('connection');
+    return connection !== undefined && /\bclose\b/i.test(connection);
   }
 
   /** Answers before the body's end. To a client that closes, in a chunk, whose end waits for the rest of the body. */
@@ -229,103 +225,40 @@ export class UwsExchange implements Exchange {
   }
 
   #sendNow(answer: Answer): void {
-    const { body = '' } = answer;
     this.#cork(() => {
+      const { status, body = '' } = answer;
       this.#writeHead(answer);
-      if (answer.status === 204 || answer.status === 304) this.#response.endWithoutBody();
+      if (status === 204 || status === 304) this.#response.endWithoutBody();
       else if (this.method === 'HEAD') {
-        if (answer.headers['Content-Length'] === undefined) {
-          this.#response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
-        }
+        const length = answer.headers['Content-Length'] ?? String(Buffer.byteLength(body));
+        this.#response.writeHeader('Content-Length', String(length));
         this.#response.endWithoutBody();
       } else this.#response.end(body);
     });
     this.#done();
   }
 
-  /** Writes one chunk, after the head if one is given; resolves when it is with the kernel, or the client is gone. */
+  /** Writes one chunk, after the head if one is given. Waited for when the kernel doesn't take it at once. */
   #write(
     chunk: Uint8Array,
     lengthBytes: number | undefined,
     head: Answer | undefined,
-  ): Promise<void> {
-    if (this.#isEnded) return Promise.resolve();
-    let isOk = false;
-    this.#response.cork(() => {
-      if (head) this.#writeHead(head);
-      const resume = () => undefined;
-      if (lengthBytes === undefined) {
-        // What the kernel doesn't take is copied: the handler is called when that is gone.
-        isOk = chunk.length === 0 || this.#response.write(chunk);
-        if (!isOk) this.#stalled = { goOn: () => true, resume };
-        return;
-      }
-      const begin = this.#response.getWriteOffset();
-      isOk = this.#tryEnd(chunk, lengthBytes);
-      const goOn = (offset: number) => this.#tryEnd(chunk.subarray(offset - begin), lengthBytes);
-      if (!isOk) this.#stalled = { goOn, resume };
-    });
-    if (!isOk) this.#waitForReader();
-    const stalled = this.#stalled;
-    if (!stalled) return Promise.resolve();
-    return new Promise((resolve) => {
-      stalled.resume = resolve;
-      if (this.#hasWritableHandler) return;
-      // Once: a handler that is set while one runs is overwritten with the one that runs.
-      this.#hasWritableHandler = true;
-      this.#response.onWritable((offset) => this.#onWritable(offset));
-    });
+  ): Promise<void> | undefined {
+    if (this.#isEnded) return undefined;
+    const { pace } = this.#server;
+    this.#stream ??= new UwsStream(this.#response, pace, lengthBytes, () => this.#done());
+    return this.#stream.write(chunk, head && (() => this.#writeHead(head)));
   }
 
-  /** @returns true when nothing is left to write. */
-  #onWritable(offset: number): boolean {
-    const stalled = this.#stalled;
-    if (!stalled) return true;
-    this.#pace.stop(Date.now());
-    if (!stalled.goOn(offset)) {
-      this.#waitForReader();
-      return false;
-    }
-    this.#stalled = undefined;
-    stalled.resume();
-    return true;
-  }
-
-  /** @returns true when the kernel took all of it. */
-  #tryEnd(chunk: Uint8Array, lengthBytes: number): boolean {
-    const [isOk, isWhole] = this.#response.tryEnd(chunk, lengthBytes);
-    if (isWhole) this.#done();
-    return isOk || isWhole;
-  }
-
-  /** The kernel took what it could; the rest is for when the reader took of that. */
-  #waitForReader(): void {
-    if (this.#isEnded) return;
-    const taken = this.#response.getWriteOffset();
-    this.#pace.wait(Date.now(), taken - this.#takenBytes);
-    this.#takenBytes = taken;
-  }
-
-  #writeHead({ status, headers }: Answer): void {
-    this.#writeLines(status, headers);
-    // Said, not done: closing a connection with unread bytes takes the answer with it. The client closes it.
-    if (this.#server.isLast(this)) this.#response.writeHeader('Connection', 'close');
-    else if (!this.#wantsClose) this.#response.writeHeader('Keep-Alive', KEEP_ALIVE);
-  }
-
-  #writeLines(status: number, headers: AnswerHeaders): void {
-    this.#response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-    for (const name in headers) {
-      const value = headers[name];
-      if (value === undefined || (name === 'Content-Length' && this.method !== 'HEAD')) continue;
-      for (const line of typeof value === 'string' ? [value] : value) {
-        this.#response.writeHeader(name, line);
-      }
-    }
+  #writeHead(answer: Answer): void {
+    if (this.#server.isLast(this)) writeHead(this.#response, answer, CLOSE);
+    else writeHead(this.#response, answer, this.#wantsClose ? undefined : KEEP_ALIVE);
   }
 
   #cork(write: () => void): void {
-    if (!this.#isEnded) this.#response.cork(write);
+    if (this.#isEnded) return;
+    if (this.#isInCallback) write();
+    else this.#response.cork(write);
   }
 
   #hasBody(): boolean {
@@ -344,7 +277,7 @@ export class UwsExchange implements Exchange {
   #gone(): void {
     this.#isGone = true;
     this.#body?.cut();
-    this.#stalled?.resume();
+    this.#stream?.end();
     this.#controller?.abort();
     this.#done();
   }
@@ -359,4 +292,11 @@ export class UwsExchange implements Exchange {
 
 async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
   yield chunk;
+}
+
+/** uWebSockets.js' own text costs more than all else that an answer from memory needs; it is for IPv6. */
+function addressOf(response: HttpResponse): string {
+  const bytes = new Uint8Array(response.getRemoteAddress());
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  return Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
 }

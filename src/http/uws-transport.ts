@@ -123,14 +123,19 @@ class UwsTransport implements Transport, UwsServer {
       const exchange = new UwsExchange(response, request, this);
       this.#running.add(exchange);
       this.#activity.begin();
-      const { refusal } = exchange;
-      if (refusal) {
-        exchange.refuse(refusal);
-        return;
-      }
       this.#activity.begin();
-      void this.#handler(exchange).finally(() => this.#activity.end());
+      const work = this.#answer(exchange);
+      exchange.leaveCallback();
+      if (work) void work.finally(() => this.#activity.end());
+      else this.#activity.end();
     });
+  }
+
+  #answer(exchange: UwsExchange): Promise<void> | undefined {
+    const { refusal } = exchange;
+    if (!refusal) return this.#handler(exchange);
+    exchange.refuse(refusal);
+    return undefined;
   }
 }
 

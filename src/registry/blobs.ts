@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { type BlobStore, ObjectNotFound } from '../storage/blob-store.ts';
-import { SmallBlobs } from './small-blobs.ts';
+import { isSmall, readSmall, type SmallBlob } from './small-blob.ts';
 
 /** A blob's place is a hint, kept for less than the time for which replaced objects are. */
 const PLACE_TTL_MS = 10 * 60_000;
@@ -17,8 +17,8 @@ export interface BlobContent {
   readonly sizeBytes: number;
   /** The bytes of a range, in order; see BlobStore.read for how long a chunk is valid. */
   read(range: ByteRange): AsyncIterable<Uint8Array>;
-  /** All bytes of a small blob, from memory once they were read; undefined: it isn't small. */
-  readonly whole: (() => Promise<Uint8Array>) | undefined;
+  /** All bytes of a small blob; undefined: it isn't small. */
+  readonly whole: (() => Promise<SmallBlob>) | undefined;
   /**
    * A URL where the store itself sends them; undefined where it can't, or in several objects. It is a secret.
    * @throws StoreUnavailable
@@ -30,7 +30,6 @@ export interface BlobContent {
 export class Blobs {
   readonly #metadata: MetadataStore;
   readonly #store: BlobStore;
-  readonly #small = new SmallBlobs();
   readonly #places = new LRUCache<string, BlobRecord>({
     maxSize: MAX_PLACES,
     sizeCalculation: (record) => 1 + record.segments.length,
@@ -51,7 +50,7 @@ export class Blobs {
     return {
       sizeBytes,
       read,
-      whole: this.#small.isSmall(sizeBytes) ? () => this.#small.read(digest, readAll) : undefined,
+      whole: isSmall(sizeBytes) ? () => readSmall(digest, readAll()) : undefined,
       link: () => this.#link(record),
     };
   }

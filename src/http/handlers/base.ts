@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { sendAndKeep } from '../kept-answers.ts';
 import { API_VERSION, requireRead } from './answers.ts';
 
 const ANSWER = {
@@ -12,5 +13,5 @@ export async function handleBase(context: Context): Promise<void> {
   const { exchange, parts, caller } = context;
   requireRead(context);
   parts.gate.requireKnown(exchange, caller);
-  exchange.send(ANSWER);
+  sendAndKeep(context, 'base', undefined, ANSWER);
 }

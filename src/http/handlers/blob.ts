@@ -5,6 +5,7 @@ import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { BlobContent } from '../../registry/blobs.ts';
 import type { Context } from '../context.ts';
 import type { Exchange } from '../exchange.ts';
+import { sendAndKeep } from '../kept-answers.ts';
 import { multipartRanges, sumOf } from '../multipart-ranges.ts';
 import {
   API_VERSION,
@@ -28,7 +29,7 @@ export async function handleBlob(
       const digest = requireDigest(digestText);
       const blob = await parts.blobs.find(repository, digest);
       const link = exchange.method === 'GET' ? await blob.link() : undefined;
-      if (link === undefined) return sendBlob(context, digest, blob);
+      if (link === undefined) return sendBlob(context, repository, digest, blob);
       return redirect(context, digest, link);
     }
     case 'DELETE':
@@ -55,7 +56,12 @@ function redirect({ exchange }: Context, digest: Digest, link: string): void {
   });
 }
 
-async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Promise<void> {
+async function sendBlob(
+  context: Context,
+  repository: RepositoryName,
+  digest: Digest,
+  blob: BlobContent,
+): Promise<void> {
   const { exchange, parts } = context;
   const { sizeBytes } = blob;
   const headers = {
@@ -71,12 +77,16 @@ async function sendBlob(context: Context, digest: Digest, blob: BlobContent): Pr
     return;
   }
   if (exchange.method === 'HEAD') {
-    exchange.send({ status: 200, headers: { ...headers, 'Content-Length': String(sizeBytes) } });
+    const answer = { status: 200, headers: { ...headers, 'Content-Length': String(sizeBytes) } };
+    sendAndKeep(context, 'blob', repository, answer);
     return;
   }
   const ranges = readRanges(exchange, digest, sizeBytes);
   if (ranges.length === 0 && blob.whole) {
-    exchange.send({ status: 200, headers, body: await blob.whole() });
+    const { bytes: body, isIntact } = await blob.whole();
+    // What a damaged store gave is sent like all of it, and the client finds out; it must not stay when it is mended.
+    if (isIntact) sendAndKeep(context, 'blob', repository, { status: 200, headers, body });
+    else exchange.send({ status: 200, headers, body });
     parts.metrics.downloadedBytes.inc(sizeBytes);
     return;
   }

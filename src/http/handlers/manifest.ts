@@ -3,6 +3,7 @@ import { LATEST, parseReference, parseTag, type Reference, type Tag } from '../.
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { FoundManifest } from '../../registry/manifests.ts';
 import type { Context } from '../context.ts';
+import { sendAndKeep } from '../kept-answers.ts';
 import {
   API_VERSION,
   cacheForEver,
@@ -49,21 +50,22 @@ async function getManifest(context: Context, repository: RepositoryName, referen
     ...cachingHeaders(context, reference, manifest),
   };
   if (isKnownToClient(context, manifest.digest)) exchange.send({ status: 304, headers });
-  else exchange.send({ status: 200, headers, body: manifest.bytes });
+  else {
+    const answer = { status: 200, headers, body: manifest.bytes };
+    if (isForEver(reference, manifest)) sendAndKeep(context, 'manifest', repository, answer);
+    else exchange.send(answer);
+  }
 }
 
-function cachingHeaders(
-  context: Context,
-  reference: Reference,
-  { digest, isFixed }: FoundManifest,
-) {
-  if (reference.kind === 'digest') {
-    return { ETag: etagOf(digest), 'Cache-Control': cacheForEver(context) };
-  }
-  const isLatest = reference.tag === LATEST;
-  return isFixed && !isLatest
-    ? { ETag: etagOf(digest), 'Cache-Control': 'no-cache' }
-    : { 'Cache-Control': 'no-store' };
+/** Whether the reference will always find this manifest. */
+function isForEver(reference: Reference, { isFixed }: FoundManifest): boolean {
+  return isFixed && !(reference.kind === 'tag' && reference.tag === LATEST);
+}
+
+function cachingHeaders(context: Context, reference: Reference, manifest: FoundManifest) {
+  if (!isForEver(reference, manifest)) return { 'Cache-Control': 'no-store' };
+  const lifetime = reference.kind === 'digest' ? cacheForEver(context) : 'no-cache';
+  return { ETag: etagOf(manifest.digest), 'Cache-Control': lifetime };
 }
 
 async function putManifest(context: Context, repository: RepositoryName, reference: Reference) {
