@@ -111,7 +111,7 @@ describe('without access control', () => {
     const before = new Set(await storage.keys());
     const blob = randomSample(800);
     await pushBlob(api, REPOSITORY, blob);
-    const [key = ''] = (await storage.keys()).filter((each) => !before.has(each));
+    const key = (await storage.keys()).find((each) => !before.has(each)) ?? '';
     const read = () => api.send('GET', `/v2/${REPOSITORY}/blobs/${blob.digest}`);
     for (const bytes of [Buffer.alloc(800), blob.bytes]) {
       await writeFile(join(storage.path, key), bytes);
