@@ -12,6 +12,12 @@ export interface PostgresProxy {
   close(): Promise<void>;
 }
 
+/** What ends a transaction, and what PostgreSQL says when it has: also the statement that is one by itself. */
+const COMMITS = [
+  { question: 'commit\0', answer: 'COMMIT\0' },
+  { question: 'upload-finish\0', answer: 'SELECT 1\0' },
+];
+
 /** `databaseUrl` names a PostgreSQL on a Unix socket, as startPostgres gives it. */
 export async function startPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const { searchParams, pathname } = new URL(databaseUrl);
@@ -20,7 +26,7 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
   let armed: { readonly moment: 'before' | 'after'; readonly done: () => void } | undefined;
   const server = createServer((client) => {
     const upstream = connect(socketPath);
-    let isCommitting = false;
+    let commit: (typeof COMMITS)[number] | undefined;
     const cut = () => {
       client.destroy();
       upstream.destroy();
@@ -36,12 +42,12 @@ export async function startPostgresProxy(databaseUrl: string): Promise<PostgresP
       armed = undefined;
     };
     client.on('data', (data) => {
-      isCommitting ||= armed !== undefined && data.includes('commit\0');
-      if (isCommitting && armed?.moment === 'before') cutArmed();
+      if (armed) commit ??= COMMITS.find(({ question }) => data.includes(question));
+      if (commit && armed?.moment === 'before') cutArmed();
       else upstream.write(data);
     });
     upstream.on('data', (data) => {
-      if (isCommitting && data.includes('COMMIT\0')) cutArmed();
+      if (commit && data.includes(commit.answer)) cutArmed();
       else client.write(data);
     });
   });

@@ -2,7 +2,6 @@ import { type Digest, isDigestAlgorithm } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { DigestCheckpoint, Segment, UploadRecords, UploadSession } from '../metadata-store.ts';
 import type { Database, Queryable } from './database.ts';
-import { linkBlob } from './repositories.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
 
 interface UploadRow extends SegmentColumns {
@@ -48,31 +47,12 @@ const APPEND = {
 };
 const FINISH = {
   name: 'upload-finish',
-  text: `update uploads
-         set finished_digest = $3, digest_engine = null, digest_state = null,
-             expires = now() + $4 * interval '1 ms'
-         where id = $1 and offset_bytes = $2 and finished_digest is null
-         returning id`,
-};
-const ADD_BLOB = {
-  name: 'blob-add',
-  text: `insert into blobs (digest, size_bytes) values ($1, $2)
-         on conflict (digest) do update set last_used = now()
-         returning xmax = 0 as is_new`,
-};
-const ADD_SEGMENTS = {
-  name: 'blob-add-segments',
-  text: `insert into blob_segments (digest, number, key, size_bytes)
-         select $2, number, key, size_bytes from upload_segments where upload_id = $1`,
+  text: `select finish_upload($1, $2, $3, $4 * interval '1 ms') as is_finished`,
 };
 const RETIRE_SEGMENTS = {
   name: 'upload-retire-segments',
   text: `insert into deletions (key) select key from upload_segments where upload_id = $1
          on conflict do nothing`,
-};
-const REMOVE_SEGMENTS = {
-  name: 'upload-remove-segments',
-  text: 'delete from upload_segments where upload_id = $1',
 };
 const OPEN = {
   name: 'upload-open',
@@ -123,17 +103,10 @@ export class PgUploadRecords implements UploadRecords {
     return rows.length === 1;
   }
 
-  async finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean> {
-    return this.#database.transaction(async (query, rollback) => {
-      const finished = await query.query(FINISH, [session.id, session.offset, digest, keepForMs]);
-      if (finished.length === 0) return rollback(false);
-      const [blob] = await query.query<{ is_new: boolean }>(ADD_BLOB, [digest, session.offset]);
-      if (blob?.is_new) await query.query(ADD_SEGMENTS, [session.id, digest]);
-      else await query.query(RETIRE_SEGMENTS, [session.id]);
-      await query.query(REMOVE_SEGMENTS, [session.id]);
-      await linkBlob(query, session.repository, digest);
-      return true;
-    });
+  async finish({ id, offset }: UploadSession, digest: Digest, keepForMs: number): Promise<boolean> {
+    const values = [id, offset, digest, keepForMs];
+    const [row] = await this.#database.change<{ is_finished: boolean }>(FINISH, values);
+    return row?.is_finished ?? false;
   }
 
   async discard(repository: RepositoryName, id: string): Promise<boolean> {
