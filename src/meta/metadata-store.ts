@@ -123,6 +123,18 @@ export interface UploadRecords {
    * @returns false when the upload no longer is open at the session's offset, and nothing is changed.
    */
   finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean>;
+  /**
+   * The same at once, for an upload all of whose bytes are known to have the digest.
+   * @param lockName a lock that nobody may hold meanwhile
+   * @returns the number of bytes; undefined when it isn't so, and nothing is changed
+   */
+  close(
+    repository: RepositoryName,
+    id: string,
+    digest: Digest,
+    keepForMs: number,
+    lockName: string,
+  ): Promise<number | undefined>;
   /** Removes an open upload; its objects go to the deletion list. @returns false when there was none. */
   discard(repository: RepositoryName, id: string): Promise<boolean>;
   /** Removes up to `limit` uploads whose time is over, objects to the deletion list. @returns how many. */

@@ -146,7 +146,8 @@ export class AppendLocks {
   }
 }
 
-function appendName(uploadId: string): string {
+/** The lock that whoever appends to an upload holds. */
+export function appendName(uploadId: string): string {
   return `append:${uploadId}`;
 }
 

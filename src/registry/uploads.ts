@@ -1,10 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
-import {
-  type MetadataStore,
-  MetadataUnavailable,
-  type UploadSession,
-} from '../meta/metadata-store.ts';
+import type { MetadataStore, UploadSession } from '../meta/metadata-store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import type { ByteSource } from '../oci/byte-source.ts';
@@ -16,9 +12,8 @@ import { type BlobStore, StoreUnavailable } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { AppendLocks } from './append-locks.ts';
 import { checkRange, clientGone, planDigest, wrongLength } from './append-rules.ts';
+import { UploadCommits } from './upload-commits.ts';
 
-/** A finished upload is remembered so long, for closing PUTs that are repeated. */
-const FINISHED_KEPT_MS = 24 * 3_600_000;
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export interface UploadParts {
@@ -52,10 +47,12 @@ export interface UploadStatus {
 export class Uploads {
   readonly #parts: UploadParts;
   readonly #locks: AppendLocks;
+  readonly #blobCommits: UploadCommits;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
     this.#locks = new AppendLocks(parts.metadata.locks);
+    this.#blobCommits = new UploadCommits(parts.metadata.uploads, parts.log);
   }
 
   async start(
@@ -113,6 +110,8 @@ export class Uploads {
     range: ByteRange | undefined,
     signal: AbortSignal,
   ): Promise<void> {
+    requireUploadId(id);
+    if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
     await this.#withLock(id, signal, async () => {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
@@ -121,7 +120,7 @@ export class Uploads {
       const session = await this.#store(found, body, digestAlgorithm(digest));
       if (!session) throw clientGone();
       await this.#verify(session, digest);
-      await this.#commit(session, digest);
+      await this.#blobCommits.finish(session, digest);
     });
   }
 
@@ -266,23 +265,6 @@ export class Uploads {
     const digest = await ingest.digestStored(segments, algorithm);
     metrics.rereadBytes.inc(offset);
     return digest;
-  }
-
-  /** An error at COMMIT says nothing about the outcome: look again before answering that it failed. */
-  async #commit(session: UploadSession, digest: Digest): Promise<void> {
-    const { uploads } = this.#parts.metadata;
-    let isFinished: boolean;
-    try {
-      isFinished = await uploads.finish(session, digest, FINISHED_KEPT_MS);
-    } catch (error) {
-      if (!(error instanceof MetadataUnavailable)) throw error;
-      const after = await uploads.find(session.repository, session.id);
-      if (after?.finished !== digest) throw error;
-      isFinished = true;
-    }
-    if (!isFinished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-    const { repository, offset } = session;
-    this.#parts.log.info({ repository, digest, bytes: offset }, 'stored blob');
   }
 }
 

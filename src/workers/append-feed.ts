@@ -4,6 +4,9 @@ import { BUFFER_BYTES, type BufferPool, type BufferUser } from './buffer-pool.ts
 import type { PartCredit } from './part-budget.ts';
 import type { ToWorker } from './protocol.ts';
 
+/** Of a body that is stored by one message: to copy it costs less than a channel to the worker. */
+const SMALL_BYTES = 64 * 1024;
+
 /** What bounds an append: so many buffers under way, or a credit where the store takes large parts. */
 export type FeedLimit = { readonly maxUnderWay: number } | { readonly credit: PartCredit };
 
@@ -13,12 +16,13 @@ export type FeedLimit = { readonly maxUnderWay: number } | { readonly credit: Pa
  */
 export class AppendFeed implements BufferUser {
   readonly #source: ByteSource;
-  readonly #port: MessagePort;
+  readonly #openPort: () => MessagePort;
+  #port: MessagePort | undefined;
   readonly #pool: BufferPool;
   readonly #maxUnderWay: number;
   readonly #credit: PartCredit | undefined;
   #buffer: ArrayBuffer | undefined;
-  #view = new Uint8Array(0);
+  #view: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #filled = 0;
   #underWay = 0;
   #isPaused = false;
@@ -28,9 +32,10 @@ export class AppendFeed implements BufferUser {
   readonly refused: Promise<never>;
   receivedBytes = 0;
 
-  constructor(source: ByteSource, port: MessagePort, pool: BufferPool, limit: FeedLimit) {
+  /** @param openPort opens the way to the worker, when the first bytes are to be sent */
+  constructor(source: ByteSource, openPort: () => MessagePort, pool: BufferPool, limit: FeedLimit) {
     this.#source = source;
-    this.#port = port;
+    this.#openPort = openPort;
     this.#pool = pool;
     this.#credit = 'credit' in limit ? limit.credit : undefined;
     this.#maxUnderWay = 'credit' in limit ? Infinity : limit.maxUnderWay;
@@ -62,6 +67,12 @@ export class AppendFeed implements BufferUser {
     this.#steer();
   }
 
+  /** A copy of all bytes, if they are few and none was sent; undefined: they are on their way to the worker, or have to be. */
+  get small(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#port || this.#filled > SMALL_BYTES) return undefined;
+    return this.#view.slice(0, this.#filled);
+  }
+
   /** Sends a half-filled buffer on its way. */
   flush(): void {
     if (!this.#buffer) return;
@@ -70,7 +81,7 @@ export class AppendFeed implements BufferUser {
     this.#buffer = undefined;
     this.#filled = 0;
     this.#underWay += 1;
-    this.#port.postMessage(message, [buffer]);
+    this.#send(message, [buffer]);
   }
 
   /**
@@ -116,9 +127,14 @@ export class AppendFeed implements BufferUser {
 
   #cut(credit: PartCredit): void {
     this.flush();
-    this.#port.postMessage({ kind: 'cut' } satisfies ToWorker, []);
+    this.#send({ kind: 'cut' });
     credit.yield();
     this.#steer();
+  }
+
+  #send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#port ??= this.#openPort();
+    this.#port.postMessage(message, transfer);
   }
 
   #take(): ArrayBuffer {

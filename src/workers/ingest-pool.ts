@@ -1,24 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { IngestUsage, Metrics } from '../metrics.ts';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../oci/digest.ts';
-import { ObjectNotFound, StoreFull, StoreUnavailable } from '../storage/blob-store.ts';
+import { StoreUnavailable } from '../storage/blob-store.ts';
 import { partBytesOf, type StoreLocation } from '../storage/open-store.ts';
-import { AppendFeed, type FeedLimit } from './append-feed.ts';
+import type { AppendFeed, FeedLimit } from './append-feed.ts';
+import { AppendRun, type AppendThreads } from './append-run.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
-import { type AppendRequest, type Ingest, LengthMismatch, WorkerDied } from './ingest.ts';
+import { type AppendRequest, type ClosedSegment, type Ingest, WorkerDied } from './ingest.ts';
 import { PartBudget, PartCredit, type PartRule } from './part-budget.ts';
-import type {
-  AppendTask,
-  DigestTask,
-  FromWorker,
-  TaskResult,
-  ThreadReport,
-  ToWorker,
-} from './protocol.ts';
+import type { AppendTask, DigestTask, StoreTask, TaskResult, ThreadReport } from './protocol.ts';
 import { Semaphore } from './semaphore.ts';
+import { valueOf } from './task-result.ts';
+import { START_TIMEOUT_MS, whileAlive } from './thread-life.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export interface IngestOptions {
@@ -41,9 +37,6 @@ const TASKS_PER_THREAD = 100_000;
 const MAX_DIGESTS_OF_STORED = 2;
 const IDLE_CHECK_MS = 250;
 const YOUNG_GENERATION_MIB = 6;
-/** Threads that die as they start, over and over, must not keep an append waiting. */
-const START_TIMEOUT_MS = 5_000;
-
 /** Memory of all appends to a store that takes parts. */
 interface Parts {
   readonly budget: PartBudget;
@@ -86,19 +79,16 @@ class IngestPool implements Ingest {
   async append(request: AppendRequest): Promise<BodyEnd> {
     const limit = await this.#admit(request);
     if (!limit) return 'cut';
-    const { port1: port, port2: workerPort } = new MessageChannel();
-    const feed = new AppendFeed(request.source, port, this.#buffers, limit);
-    this.#feeds.add(feed);
+    const run = new AppendRun(request, this.#threadsFor(request), this.#buffers, limit);
+    this.#feeds.add(run.feed);
     try {
-      const task = this.#runAppend(request, workerPort);
-      return await driveAppend(request, port, feed, task);
+      return await run.end();
     } catch (error) {
       if (error instanceof StoreUnavailable) this.#parts?.budget.refuseWaiting(error);
       throw error;
     } finally {
-      this.#feeds.delete(feed);
-      feed.close();
-      port.close();
+      this.#feeds.delete(run.feed);
+      run.close();
     }
   }
 
@@ -161,14 +151,27 @@ class IngestPool implements Ingest {
     await this.#threads.destroy();
   }
 
-  #runAppend(request: AppendRequest, port: MessagePort): Promise<void> {
+  #threadsFor({ plan }: AppendRequest): AppendThreads {
     const { store, segmentBytes = SEGMENT_BYTES } = this.#options;
-    const task: AppendTask = { port, store, plan: request.plan, segmentBytes };
-    return this.#run<void>('append', task, [port]);
+    return {
+      append: (port) => {
+        const task: AppendTask = { port, store, plan, segmentBytes };
+        return this.#run<void>('append', task, [port]);
+      },
+      storeSmall: (bytes) => {
+        const task: StoreTask = { store, plan, bytes };
+        const stored = this.#run<TaskResult<ClosedSegment>>('storeSmall', task, [bytes.buffer]);
+        return whileAlive(stored, () => this.ping());
+      },
+    };
   }
 
   /** Store errors come back as values, so a rejection means that the thread is gone or the pool is closed. */
-  async #run<T>(name: string, task: unknown, transferList: MessagePort[] = []): Promise<T> {
+  async #run<T>(
+    name: string,
+    task: unknown,
+    transferList: (MessagePort | ArrayBuffer)[] = [],
+  ): Promise<T> {
     try {
       return await this.#threads.run(task, { name, transferList });
     } catch (cause) {
@@ -229,99 +232,4 @@ function untilLoaded(pool: Piscina, threads: number): Promise<void> {
       if (loaded === threads) resolve();
     });
   });
-}
-
-/** Feeds the body to the worker and commits its segments, until both ended. */
-async function driveAppend(
-  request: AppendRequest,
-  port: MessagePort,
-  feed: AppendFeed,
-  task: Promise<void>,
-): Promise<BodyEnd> {
-  const commits = new CommitQueue(request.commit);
-  const stored = new Promise<TaskResult<'stored' | 'cancelled'>>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new WorkerDied('no worker thread started')),
-      START_TIMEOUT_MS,
-    );
-    task.catch(reject).finally(() => clearTimeout(timer));
-    port.on('message', (message: FromWorker) => {
-      if (message.kind === 'spent') feed.onSpent(message.buffer, message.length);
-      else if (message.kind === 'segment') commits.add(message.segment).catch(reject);
-      else if (message.kind === 'started') clearTimeout(timer);
-      else resolve(message.result);
-    });
-  });
-  const send = (message: ToWorker) => port.postMessage(message);
-  // A failure of the worker or of a commit ends the append at once; the rest of the body is dropped.
-  const bodyEnd = await Promise.race([
-    deliver(request, feed),
-    feed.refused,
-    stored.then(() => 'failed' as const),
-  ]).catch(async (error: unknown) => {
-    send({ kind: 'cancel' });
-    // No commit may land, and no part hold memory, after the lock and the memory are given back.
-    await stored.catch(() => undefined);
-    await commits.settled().catch(() => undefined);
-    throw error;
-  });
-  if (bodyEnd !== 'failed') {
-    feed.flush();
-    send({ kind: bodyEnd === 'wrong-length' ? 'cancel' : 'end' });
-  }
-  valueOf(await stored);
-  await commits.settled();
-  if (bodyEnd === 'wrong-length') throw new LengthMismatch(request.expectedBytes ?? 0);
-  if (bodyEnd === 'failed') throw new WorkerDied('the worker ended before the body did');
-  return bodyEnd;
-}
-
-/** Ends with the body, or as soon as it is longer than it may be. */
-async function deliver(
-  request: AppendRequest,
-  feed: AppendFeed,
-): Promise<BodyEnd | 'wrong-length'> {
-  const { source, expectedBytes = Infinity } = request;
-  let tellTooLong = () => {};
-  const tooLong = new Promise<'wrong-length'>((resolve) => {
-    tellTooLong = () => resolve('wrong-length');
-  });
-  const delivered = source.deliverTo((chunk) => {
-    feed.write(chunk);
-    if (feed.receivedBytes > expectedBytes) tellTooLong();
-  });
-  const end = await Promise.race([delivered, tooLong]);
-  const isShort = end === 'complete' && feed.receivedBytes < (request.expectedBytes ?? 0);
-  return isShort || feed.receivedBytes > expectedBytes ? 'wrong-length' : end;
-}
-
-/** Commits segments one at a time, in the order in which they were closed. */
-class CommitQueue {
-  readonly #commit: AppendRequest['commit'];
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(commit: AppendRequest['commit']) {
-    this.#commit = commit;
-  }
-
-  add(segment: Parameters<AppendRequest['commit']>[0]): Promise<void> {
-    this.#last = this.#last.then(() => this.#commit(segment));
-    return this.#last;
-  }
-
-  settled(): Promise<void> {
-    return this.#last;
-  }
-}
-
-function valueOf<T>(result: TaskResult<T>): T {
-  if (result.kind === 'done') return result.value;
-  switch (result.reason) {
-    case 'full':
-      throw new StoreFull(result.message);
-    case 'not-found':
-      throw new ObjectNotFound(result.key);
-    case 'unavailable':
-      throw new StoreUnavailable(result.message);
-  }
 }

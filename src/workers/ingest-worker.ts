@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { ObjectNotFound, StoreFull, StoreUnavailable } from '../storage/blob-store.ts';
+import { newSegmentKey } from '../storage/keys.ts';
 import { openStore } from '../storage/open-store.ts';
 import { createDigestEngine } from './digest-engine.ts';
 import { Inbox } from './inbox.ts';
-import type { AppendTask, DigestTask, TaskResult } from './protocol.ts';
+import type { ClosedSegment } from './ingest.ts';
+import type { AppendTask, DigestTask, StoreTask, TaskResult } from './protocol.ts';
 import { SegmentWriter } from './segment-writer.ts';
-import { reportStoreRequests } from './thread-report.ts';
+import { failureOf } from './task-result.ts';
+import { digest, reportStoreRequests } from './thread-report.ts';
 
 /*
  * The entry of an ingest worker. The pool calls the functions below by name, several at a time in one thread.
@@ -28,7 +30,7 @@ export async function append(task: AppendTask): Promise<void> {
   try {
     result = { kind: 'done', value: await storeAll(inbox, writer) };
   } catch (error) {
-    result = failure(error);
+    result = failureOf(error);
   } finally {
     await writer.abort();
   }
@@ -49,6 +51,29 @@ async function storeAll(inbox: Inbox, writer: SegmentWriter): Promise<'stored' |
   }
 }
 
+/** Stores the bytes as one segment, durable when it resolves. */
+export async function storeSmall(task: StoreTask): Promise<TaskResult<ClosedSegment>> {
+  const { plan, bytes } = task;
+  const engine = await createDigestEngine(plan);
+  const store = await openStore(task.store);
+  const key = newSegmentKey();
+  try {
+    const object = await store.create(key);
+    try {
+      const written = object.write(bytes);
+      digest(engine, bytes);
+      await written;
+      await object.close();
+    } finally {
+      await object.abort();
+    }
+  } catch (error) {
+    return failureOf(error);
+  }
+  const segment = { key, sizeBytes: bytes.length, ...engine.checkpoint() };
+  return { kind: 'done', value: segment };
+}
+
 /** Digests stored objects, read one after the other. */
 export async function digestStored(task: DigestTask): Promise<TaskResult<Digest>> {
   const store = await openStore(task.store);
@@ -59,17 +84,6 @@ export async function digestStored(task: DigestTask): Promise<TaskResult<Digest>
     }
     return { kind: 'done', value: digestOf(task.algorithm, hash.digest('hex')) };
   } catch (error) {
-    return failure(error);
+    return failureOf(error);
   }
-}
-
-function failure(error: unknown): TaskResult<never> {
-  if (error instanceof StoreFull) return { kind: 'failed', reason: 'full', message: error.message };
-  if (error instanceof ObjectNotFound) {
-    return { kind: 'failed', reason: 'not-found', key: error.key };
-  }
-  if (error instanceof StoreUnavailable) {
-    return { kind: 'failed', reason: 'unavailable', message: error.message };
-  }
-  throw error;
 }

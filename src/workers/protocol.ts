@@ -28,6 +28,14 @@ export interface AppendTask {
   readonly segmentBytes: number;
 }
 
+/** A body that is stored as one segment, all of it at once. */
+export interface StoreTask {
+  readonly store: StoreLocation;
+  readonly plan: DigestPlan;
+  /** At least one. */
+  readonly bytes: Uint8Array;
+}
+
 export interface DigestTask {
   readonly store: StoreLocation;
   readonly segments: readonly { readonly key: string; readonly sizeBytes: number }[];

@@ -2,7 +2,7 @@ import type { BlobStore, ObjectWriter } from '../storage/blob-store.ts';
 import { newSegmentKey } from '../storage/keys.ts';
 import type { DigestEngine } from './digest-engine.ts';
 import type { Inbox } from './inbox.ts';
-import { reporter } from './thread-report.ts';
+import { digest } from './thread-report.ts';
 
 /** Writes under way at the same time: the store works while the next buffer is digested. */
 const MAX_WRITES_AHEAD = 3;
@@ -33,9 +33,7 @@ export class SegmentWriter {
     );
     // Met below, or by close(); until then it must not count as unhandled.
     written.catch(() => undefined);
-    const begin = performance.now();
-    this.#engine.update(bytes);
-    reporter.digested(this.#engine.name, length, (performance.now() - begin) / 1000);
+    digest(this.#engine, bytes);
     this.#sizeBytes += length;
     this.#writes.push(written);
     if (this.#writes.length >= MAX_WRITES_AHEAD) await this.#writes.shift();

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { observeStore } from '../storage/store-requests.ts';
+import type { DigestEngine } from './digest-engine.ts';
 import type { ThreadReport } from './protocol.ts';
 
 const DELAY_MS = 200;
@@ -54,4 +55,11 @@ export const reporter = new Reporter();
 /** From now on the store's requests in this thread are told too. */
 export function reportStoreRequests(): void {
   observeStore((operation, outcome, seconds) => reporter.storeRequest(operation, outcome, seconds));
+}
+
+/** Digests bytes, and tells how long that took. */
+export function digest(engine: DigestEngine, bytes: Uint8Array): void {
+  const begin = performance.now();
+  engine.update(bytes);
+  reporter.digested(engine.name, bytes.length, (performance.now() - begin) / 1000);
 }

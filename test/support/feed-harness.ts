@@ -30,7 +30,7 @@ export class FakeSource implements ByteSource {
 export function openFeed(pool: BufferPool, maxUnderWay: number) {
   const { port1, port2 } = new MessageChannel();
   const source = new FakeSource();
-  const feed = new AppendFeed(source, port1, pool, { maxUnderWay });
+  const feed = new AppendFeed(source, () => port1, pool, { maxUnderWay });
   const received: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
   const stored: Buffer[] = [];
   let wake = () => {};

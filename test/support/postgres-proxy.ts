@@ -16,6 +16,7 @@ export interface PostgresProxy {
 const COMMITS = [
   { question: 'commit\0', answer: 'COMMIT\0' },
   { question: 'upload-finish\0', answer: 'SELECT 1\0' },
+  { question: 'upload-close\0', answer: 'SELECT 1\0' },
 ];
 
 /** `databaseUrl` names a PostgreSQL on a Unix socket, as startPostgres gives it. */

@@ -31,3 +31,23 @@ begin
   return true;
 end
 $$;
+
+-- All of a closing PUT that has no body, where no append holds the lock and the digest of all bytes is known to be the one that
+-- is wanted. Returns the number of bytes; null: nothing was changed.
+create function close_upload(upload uuid, in_repository text, blob_digest text, kept_for interval, append_lock bigint) returns bigint
+language plpgsql as $$
+declare
+  length_bytes bigint;
+begin
+  if not pg_try_advisory_xact_lock(append_lock) then
+    return null;
+  end if;
+  select offset_bytes into length_bytes from uploads
+  where id = upload and repository = in_repository and digest = blob_digest and offset_bytes > 0 and expires > now()
+  for update;
+  if found and finish_upload(upload, length_bytes, blob_digest, kept_for) then
+    return length_bytes;
+  end if;
+  return null;
+end
+$$;

@@ -170,6 +170,6 @@ export class AdvisoryLocks implements Locks {
 }
 
 /** 64 bits of the name's hash, as the signed decimal that bigint takes. */
-function lockKey(name: string): string {
+export function lockKey(name: string): string {
   return createHash('sha256').update(`pierone ${name}`).digest().readBigInt64BE().toString();
 }

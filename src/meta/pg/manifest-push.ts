@@ -10,20 +10,21 @@ import { lockRepository } from './repositories.ts';
 import { principalColumns, toDigest } from './rows.ts';
 import { addAnnotatedSource, setTagSources } from './scm-push.ts';
 
-const MISSING = {
-  name: 'manifest-missing',
-  text: `select wanted.digest from unnest($2::text[]) as wanted (digest)
-         where not exists (select from blob_links l where l.repository_id = $1 and l.digest = wanted.digest)
-         union
-         select wanted.digest from unnest($3::text[]) as wanted (digest)
-         where not exists (select from manifests m where m.repository_id = $1 and m.digest = wanted.digest)`,
-};
-const TAG = {
-  name: 'tag-state',
-  text: `select t.digest, t.mutability, m.media_type,
-                case when t.mutability = 'append-only' then m.bytes end as bytes
-         from tags t join manifests m using (repository_id, digest)
-         where t.repository_id = $1 and t.name = $2`,
+/** What the push references and the repository doesn't have, with each of the tags that there are; one row without a tag else. */
+const STATE = {
+  name: 'manifest-push-state',
+  text: `select m.missing, t.name, t.digest, t.mutability, t.media_type, t.bytes
+         from (select array(
+                 select wanted.digest from unnest($2::text[]) as wanted (digest)
+                 where not exists (select from blob_links l where l.repository_id = $1 and l.digest = wanted.digest)
+                 union
+                 select wanted.digest from unnest($3::text[]) as wanted (digest)
+                 where not exists (select from manifests m where m.repository_id = $1 and m.digest = wanted.digest)
+               ) as missing) m
+         left join (select t.name, t.digest, t.mutability, m.media_type,
+                           case when t.mutability = 'append-only' then m.bytes end as bytes
+                    from tags t join manifests m using (repository_id, digest)
+                    where t.repository_id = $1 and t.name = any($4)) t on true`,
 };
 const LATEST_TAG = {
   name: 'tag-state-latest',
@@ -33,43 +34,48 @@ const LATEST_TAG = {
          where t.repository_id = $1 and t.mutability = 'immutable'
          order by t.created desc limit 1`,
 };
+/** With what it references, in one statement: nothing of it if the manifest is there already. */
 const ADD_MANIFEST = {
   name: 'manifest-add',
-  text: `insert into manifests (repository_id, digest, media_type, bytes, config_digest, subject, artifact_type,
-                                annotations, created_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict do nothing
-         returning digest`,
-};
-/** In one statement, since the repository's lock is held. */
-const ADD_BLOBS = {
-  name: 'manifest-add-blobs',
-  text: `with added as
-           (insert into manifest_blobs (repository_id, manifest, blob, layer)
-            select $1, $2, blob, layer from unnest($3::text[], $4::int[]) as wanted (blob, layer))
+  text: `with added as (
+           insert into manifests (repository_id, digest, media_type, bytes, config_digest, subject, artifact_type,
+                                  annotations, created_by)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           on conflict do nothing
+           returning digest
+         ),
+         children as (
+           insert into manifest_children (repository_id, manifest, child)
+           select $1, added.digest, child from added cross join unnest($12::text[]) as child
+         ),
+         referenced as (
+           insert into manifest_blobs (repository_id, manifest, blob, layer)
+           select $1, added.digest, blob, layer
+           from added cross join unnest($10::text[], $11::int[]) as wanted (blob, layer)
+         )
          insert into scm_scans (digest, size_bytes)
-         select digest, size_bytes from blobs where digest = any($3) order by digest
+         select b.digest, b.size_bytes from blobs b cross join added where b.digest = any($10) order by b.digest
          on conflict do nothing`,
 };
-const ADD_CHILDREN = {
-  name: 'manifest-add-children',
-  text: 'insert into manifest_children (repository_id, manifest, child) select $1, $2, unnest($3::text[])',
-};
+const EVENT = `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`;
 const ADD_TAG = {
   name: 'tag-add',
-  text: `insert into tags (repository_id, name, digest, mutability, created, created_by)
-         values ($1, $2, $3, $4, $5, $6)`,
+  text: withOutbox(
+    EVENT,
+    10,
+    'true',
+    `insert into tags (repository_id, name, digest, mutability, created, created_by)
+     values ($14, $6, $8, $15, $16, $1)`,
+  ),
 };
 const REPLACE_TAG = {
   name: 'tag-replace',
-  text: `update tags set digest = $3, created = $4, created_by = $5 where repository_id = $1 and name = $2`,
-};
-const ADD_EVENT = {
-  name: 'tag-event-add',
   text: withOutbox(
-    `insert into tag_events (uid, realm, issuer, claims, repository, tag, kind, digest, previous_digest)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
+    EVENT,
     10,
+    'true',
+    'update tags set digest = $8, created = $15, created_by = $1 where repository_id = $14 and name = $6',
   ),
 };
 const ADD_REFUSAL = {
@@ -94,6 +100,12 @@ interface TagRow {
   /** Of append-only tags alone. */
   bytes: Buffer | null;
   media_type: string;
+}
+
+interface StateRow extends TagRow {
+  readonly missing: readonly string[];
+  /** Null: none of the tags is there. */
+  readonly name: string | null;
 }
 
 export interface PushRules {
@@ -134,9 +146,9 @@ export async function pushManifest(
 ): Promise<ManifestPushResult> {
   const attempt = await database.transaction<Attempt>(async (query, rollback) => {
     const { id, lastTagged } = await lockRepository(query, push.repository, push.tags.length);
-    const missing = await findMissing(query, id, push);
+    const { missing, tags } = await findState(query, id, push);
     if (missing.length > 0) return rollback({ kind: 'missing', digests: missing });
-    const decided = await decideTags(query, id, push, isMutableTag);
+    const decided = decideTags(tags, push, isMutableTag);
     const refused = refusedOf(decided);
     if (refused.length > 0) return rollback({ kind: 'refused', refused });
     await addManifest(query, id, push);
@@ -149,69 +161,57 @@ export async function pushManifest(
   return { kind: 'refused', refusals: attempt.refused };
 }
 
-async function findMissing(query: Queryable, id: string, push: ManifestPush): Promise<Digest[]> {
+async function findState(query: Queryable, id: string, push: ManifestPush) {
   const { blobs, manifests } = push.manifest;
-  const rows = await query.query<{ digest: string }>(MISSING, [id, blobs, manifests]);
-  return rows.map((row) => toDigest(row.digest));
-}
-
-async function decideTags(
-  query: Queryable,
-  id: string,
-  push: ManifestPush,
-  isMutableTag: (tag: Tag) => boolean,
-): Promise<Decided[]> {
-  const decided: Decided[] = [];
-  const { digest, manifest } = push;
-  for (const tag of push.tags) {
-    const current = await findTagState(query, id, tag);
-    const { mediaType, members } = manifest;
-    const decision = decideTag({ tag, digest, mediaType, members }, current, isMutableTag);
-    decided.push({ tag, current, decision });
+  const rows = await query.query<StateRow>(STATE, [id, blobs, manifests, push.tags]);
+  const tags = new Map<string, TagState>();
+  for (const row of rows) if (row.name !== null) tags.set(row.name, toTagState(row));
+  // Its name is no row's: it means another tag.
+  if (push.tags.some((tag) => tag === LATEST)) {
+    const [row] = await query.query<TagRow>(LATEST_TAG, [id]);
+    if (row) tags.set(LATEST, toTagState(row));
   }
-  return decided;
+  return { missing: (rows[0]?.missing ?? []).map(toDigest), tags };
 }
 
-async function findTagState(query: Queryable, id: string, tag: Tag): Promise<TagState | undefined> {
-  const [row] =
-    tag === LATEST
-      ? await query.query<TagRow>(LATEST_TAG, [id])
-      : await query.query<TagRow>(TAG, [id, tag]);
-  if (!row) return undefined;
-  const members = row.bytes ? parseManifest(row.bytes, row.media_type).members : [];
-  return { digest: toDigest(row.digest), mutability: row.mutability, members };
+function toTagState({ digest, mutability, bytes, media_type: mediaType }: TagRow): TagState {
+  const members = bytes ? parseManifest(bytes, mediaType).members : [];
+  return { digest: toDigest(digest), mutability, members };
+}
+
+function decideTags(
+  tags: ReadonlyMap<string, TagState>,
+  { tags: wanted, digest, manifest }: ManifestPush,
+  isMutableTag: (tag: Tag) => boolean,
+): Decided[] {
+  const { mediaType, members } = manifest;
+  return wanted.map((tag) => {
+    const current = tags.get(tag);
+    const decision = decideTag({ tag, digest, mediaType, members }, current, isMutableTag);
+    return { tag, current, decision };
+  });
 }
 
 async function addManifest(query: Queryable, id: string, push: ManifestPush): Promise<void> {
-  const { digest, manifest } = push;
-  const added = await query.query(ADD_MANIFEST, [
+  const { digest, manifest, bytes } = push;
+  // Sorted, so that two pushes never wait for each other's rows in turn.
+  const [blobs, children] = [manifest.blobs.toSorted(), manifest.manifests.toSorted()];
+  const places = new Map(manifest.members.map((member, place) => [member, place]));
+  await query.query(ADD_MANIFEST, [
     id,
     digest,
     manifest.mediaType,
-    Buffer.from(push.bytes.buffer, push.bytes.byteOffset, push.bytes.byteLength),
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     manifest.config ?? null,
     manifest.subject?.digest ?? null,
     manifest.artifactType ?? null,
     manifest.annotations ? JSON.stringify(manifest.annotations) : null,
     push.principal.uid,
+    blobs,
+    blobs.map((blob) => places.get(blob) ?? null),
+    children,
   ]);
-  if (added.length === 0) return;
-  // Sorted, so that two pushes never wait for each other's rows in turn.
-  const { blobs, manifests } = manifest;
-  if (blobs.length > 0) await addBlobs(query, id, push, blobs.toSorted());
-  if (manifests.length > 0) await query.query(ADD_CHILDREN, [id, digest, manifests.toSorted()]);
   await addAnnotatedSource(query, push);
-}
-
-async function addBlobs(
-  query: Queryable,
-  id: string,
-  { digest, manifest }: ManifestPush,
-  blobs: readonly Digest[],
-): Promise<void> {
-  const places = new Map(manifest.members.map((member, place) => [member, place]));
-  const layers = blobs.map((blob) => places.get(blob) ?? null);
-  await query.query(ADD_BLOBS, [id, digest, blobs, layers]);
 }
 
 async function setTags(
@@ -221,31 +221,30 @@ async function setTags(
   decided: readonly Decided[],
   lastTagged: Date,
 ): Promise<void> {
-  const { digest, principal } = routed.push;
   for (const [index, { tag, current, decision }] of decided.entries()) {
     const created = new Date(lastTagged.getTime() - (decided.length - 1 - index));
     if (decision.kind === 'create') {
-      await query.query(ADD_TAG, [id, tag, digest, decision.mutability, created, principal.uid]);
-      await addEvent(query, routed, tag, 'created', undefined);
+      const event = eventParameters(routed, tag, 'created', undefined);
+      await query.query(ADD_TAG, [...event, id, decision.mutability, created]);
     } else if (decision.kind === 'replace') {
-      await query.query(REPLACE_TAG, [id, tag, digest, created, principal.uid]);
-      await addEvent(query, routed, tag, 'replaced', current?.digest);
+      const event = eventParameters(routed, tag, 'replaced', current?.digest);
+      await query.query(REPLACE_TAG, [...event, id, created]);
     }
   }
 }
 
-async function addEvent(
-  query: Queryable,
+/** Those of EVENT, and of its way to the outbox. */
+function eventParameters(
   { push, routing }: RoutedPush,
   tag: Tag,
   kind: 'created' | 'replaced',
   previous: Digest | undefined,
-): Promise<void> {
+): unknown[] {
   const { repository, digest, principal, manifest, bytes } = push;
   const what = [repository, tag, kind, digest, previous ?? null];
   const sinks = routing.sinksFor({ kind, repository });
   const outbox = outboxParameters(sinks, manifest.mediaType, bytes.byteLength);
-  await query.query(ADD_EVENT, [...principalColumns(principal), ...what, ...outbox]);
+  return [...principalColumns(principal), ...what, ...outbox];
 }
 
 function refusedOf(decided: readonly Decided[]): Refused[] {

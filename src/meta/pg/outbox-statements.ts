@@ -10,9 +10,15 @@ import { LOGINS_QUEUE } from '../outbox-records.ts';
  * @param event inserts a row of tag_events and returns it
  * @param first number of the first of the parameters that `outboxParameters` makes
  * @param condition whether it goes to the outbox
+ * @param change what happened, a statement that is carried out, too
  */
-export function withOutbox(event: string, first: number, condition = 'true'): string {
-  return `with event as (${event})
+export function withOutbox(
+  event: string,
+  first: number,
+  condition = 'true',
+  change?: string,
+): string {
+  return `with ${change === undefined ? '' : `change as (${change}), `}event as (${event})
           insert into outbox (sink, event_id, queue, kind, tag, digest, previous_digest, media_type, size_bytes,
                               reason, uid, realm, issuer, claims, happened)
           select sink, $${first + 1}, e.repository, e.kind, e.tag, e.digest, e.previous_digest, $${first + 2},

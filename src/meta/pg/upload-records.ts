@@ -2,6 +2,7 @@ import { type Digest, isDigestAlgorithm } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { DigestCheckpoint, Segment, UploadRecords, UploadSession } from '../metadata-store.ts';
 import type { Database, Queryable } from './database.ts';
+import { lockKey } from './locks.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
 
 interface UploadRow extends SegmentColumns {
@@ -48,6 +49,10 @@ const APPEND = {
 const FINISH = {
   name: 'upload-finish',
   text: `select finish_upload($1, $2, $3, $4 * interval '1 ms') as is_finished`,
+};
+const CLOSE = {
+  name: 'upload-close',
+  text: `select close_upload($1, $2, $3, $4 * interval '1 ms', $5)::float8 as length_bytes`,
 };
 const RETIRE_SEGMENTS = {
   name: 'upload-retire-segments',
@@ -107,6 +112,18 @@ export class PgUploadRecords implements UploadRecords {
     const values = [id, offset, digest, keepForMs];
     const [row] = await this.#database.change<{ is_finished: boolean }>(FINISH, values);
     return row?.is_finished ?? false;
+  }
+
+  async close(
+    repository: RepositoryName,
+    id: string,
+    digest: Digest,
+    keepForMs: number,
+    lockName: string,
+  ): Promise<number | undefined> {
+    const values = [id, repository, digest, keepForMs, lockKey(lockName)];
+    const [row] = await this.#database.change<{ length_bytes: number | null }>(CLOSE, values);
+    return row?.length_bytes ?? undefined;
   }
 
   async discard(repository: RepositoryName, id: string): Promise<boolean> {

@@ -49,9 +49,12 @@ export class FileWriter implements ObjectWriter {
       await this.#sync;
       // A failed fdatasync may have dropped the pages: a later one that succeeds proves nothing.
       if (this.#syncError !== undefined) throw this.#syncError;
+      // The name is there since the file was opened: the disk writes both at the same time.
+      const named = syncDirectory(dirname(this.#path));
+      named.catch(() => undefined);
       await this.#file.datasync();
       await this.#file.close();
-      await syncDirectory(dirname(this.#path));
+      await named;
       this.#state = 'closed';
     } catch (error) {
       throw translateFileError(error, basename(this.#path));
