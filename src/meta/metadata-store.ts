@@ -77,6 +77,14 @@ export interface TagRecord {
   readonly isImmutable: boolean;
 }
 
+/** A page of a repository's tags. */
+export interface TagList {
+  /** Sorted by bytes. */
+  readonly names: readonly string[];
+  /** Another one since the repository got a tag: the same page of the same version has the same names. */
+  readonly version: string;
+}
+
 export interface ManifestPush {
   readonly repository: RepositoryName;
   readonly digest: Digest;
@@ -161,8 +169,10 @@ export interface ManifestRecords {
   find(repository: RepositoryName, digest: Digest): Promise<ManifestRecord | undefined>;
   /** `latest` finds the newest immutable tag. */
   findTag(repository: RepositoryName, tag: Tag): Promise<TagRecord | undefined>;
-  /** Tags sorted by bytes; undefined when the repository doesn't exist. */
-  listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined>;
+  /** Undefined when the repository doesn't exist. */
+  listTags(repository: RepositoryName, page: Page): Promise<TagList | undefined>;
+  /** That of `listTags`, without the names: costs the same however many there are. */
+  tagsVersion(repository: RepositoryName): Promise<string | undefined>;
   /**
    * Manifests whose subject is `subject`, and those that an index under its referrers tag lists, oldest first; `page.last` is the digest of the last one seen. A page ends
    * early where the manifests on it are large.

@@ -4,6 +4,7 @@ import type {
   ManifestPushResult,
   ManifestRecord,
   MetadataStore,
+  TagList,
   TagRecord,
 } from '../meta/metadata-store.ts';
 import { type Digest, digestAlgorithm, digestBytes } from '../oci/digest.ts';
@@ -16,6 +17,7 @@ import type { Referrer } from '../oci/referrer.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { readScmHeader } from '../oci/scm-source.ts';
 import { SharedQuery } from './shared-query.ts';
+import { TagLists } from './tag-lists.ts';
 
 /** Memory for manifests that were read; they can't change. */
 const CACHE_BYTES = 32 * 1024 * 1024;
@@ -53,13 +55,13 @@ export class Manifests {
   });
   readonly #immutableTags = new LRUCache<string, Digest>({ max: MAX_CACHED_TAGS });
   readonly #tagQueries = new SharedQuery<TagRecord | undefined>();
-  readonly #listQueries = new SharedQuery<string[] | undefined>();
-
+  readonly #tagLists: TagLists;
   readonly #onStored: () => void;
 
   /** @param onStored told of each manifest that was stored */
   constructor(metadata: MetadataStore, log: Log, onStored: () => void) {
     this.#metadata = metadata;
+    this.#tagLists = new TagLists(metadata.manifests);
     this.#log = log;
     this.#onStored = onStored;
   }
@@ -100,11 +102,8 @@ export class Manifests {
   }
 
   /** @throws OciError NAME_UNKNOWN */
-  async listTags(repository: RepositoryName, page: Page): Promise<string[]> {
-    const key = `${repository} ${page.limit} ${page.last ?? ''}`;
-    const tags = await this.#listQueries.ask(key, () =>
-      this.#metadata.manifests.listTags(repository, page),
-    );
+  async listTags(repository: RepositoryName, page: Page): Promise<TagList> {
+    const tags = await this.#tagLists.find(repository, page);
     if (!tags) throw new OciError('NAME_UNKNOWN', { detail: { name: repository } });
     return tags;
   }

@@ -134,7 +134,8 @@ test('appends under way when workers die all end in 503, and buffers are free fo
   const appends = await Promise.all(
     Array.from({ length: 20 }, async () => {
       const append = api.open('PATCH', await startUpload(api, 'faults/many'));
-      await append.write(randomSample(100_000).bytes);
+      // More than a buffer: less of a body would not be with a worker yet.
+      await append.write(randomSample(1.5 * MIB).bytes);
       return append;
     }),
   );

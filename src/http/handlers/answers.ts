@@ -1,6 +1,7 @@
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { OciError } from '../../oci/error.ts';
 import type { Context } from '../context.ts';
+import type { Answer } from '../exchange.ts';
 
 /** On every answer below /v2/: old clients look for the first; what is answered can depend on who asks. */
 export const API_VERSION = {
@@ -71,7 +72,11 @@ export function sendJson(
   body: unknown,
   headers: Record<string, string> = {},
 ): void {
-  context.exchange.send({
+  context.exchange.send(jsonAnswer(body, headers));
+}
+
+export function jsonAnswer(body: unknown, headers: Readonly<Record<string, string>>): Answer {
+  return {
     status: 200,
     headers: {
       ...API_VERSION,
@@ -80,5 +85,5 @@ export function sendJson(
       ...headers,
     },
     body: JSON.stringify(body),
-  });
+  };
 }

@@ -9,12 +9,12 @@ import type {
   ManifestPushResult,
   ManifestRecord,
   ManifestRecords,
+  TagList,
   TagRecord,
 } from '../metadata-store.ts';
 import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
 import type { Database } from './database.ts';
 import { type PushRules, pushManifest } from './manifest-push.ts';
-import { repositoryExists } from './repositories.ts';
 import { toDigest, toMediaType } from './rows.ts';
 
 /** Of the manifests on one page of referrers, together. */
@@ -39,10 +39,15 @@ const FIND_LATEST = {
 };
 export const LIST_TAGS = {
   name: 'tag-list',
-  // In this form the index gives the page in order, also to a plan that is made once for all values.
-  text: `select name from tags
-         where repository_id = (select id from repositories where name = $1) and name > $2
-         order by name limit $3`,
+  // In this form the index gives the page in order, also to a plan that is made once for all values. No name has a space.
+  text: `select r.last_tagged::text as version,
+                array_to_string(array(select t.name from tags t where t.repository_id = r.id and t.name > $2
+                                      order by t.name limit $3), ' ') as names
+         from repositories r where r.name = $1`,
+};
+const TAGS_VERSION = {
+  name: 'tag-list-version',
+  text: 'select last_tagged::text as version from repositories where name = $1',
 };
 const LIST_REFERRERS = {
   name: 'referrer-list',
@@ -124,12 +129,16 @@ export class PgManifestRecords implements ManifestRecords {
     return row && { digest: toDigest(row.digest), isImmutable: row.is_immutable };
   }
 
-  async listTags(repository: RepositoryName, page: Page): Promise<string[] | undefined> {
+  async listTags(repository: RepositoryName, page: Page): Promise<TagList | undefined> {
     const values = [repository, page.last ?? '', page.limit];
-    const rows = await this.#database.query<{ name: string }>(LIST_TAGS, values);
-    if (rows.length === 0 && !(await repositoryExists(this.#database, repository)))
-      return undefined;
-    return rows.map((row) => row.name);
+    const [row] = await this.#database.query<{ version: string; names: string }>(LIST_TAGS, values);
+    if (!row) return undefined;
+    return { version: row.version, names: row.names === '' ? [] : row.names.split(' ') };
+  }
+
+  async tagsVersion(repository: RepositoryName): Promise<string | undefined> {
+    const [row] = await this.#database.query<{ version: string }>(TAGS_VERSION, [repository]);
+    return row?.version;
   }
 
   async listReferrers(
