@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { stopWhenInterrupted } from './interrupt.ts';
 
 /** A process that was started here, until it is stopped. */
 export interface Child {
@@ -30,19 +31,12 @@ export function startChild(
   const child = describe(process);
   living.add(child);
   process.once('exit', () => living.delete(child));
+  stopWhenInterrupted(() => child.stop());
   return child;
 }
 
-/**
- * Stops what still runs, then lets `clean` remove its traces: after Ctrl-C or SIGTERM in peace, and after an error that
- * nobody caught at once.
- */
+/** Stops what still runs after an error that nobody caught, then lets `clean` remove its traces. */
 export function stopAtEnd(clean: () => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      void Promise.all([...living].map((child) => child.stop())).finally(() => process.exit(1));
-    });
-  }
   process.once('exit', () => {
     for (const { pid } of living) process.kill(pid, 'SIGTERM');
     clean();

@@ -2,7 +2,6 @@ import { randomFillSync } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   expectStatus,
   imageOf,
@@ -18,6 +17,7 @@ import { levelDisk } from './disk.ts';
 import { readOptions } from './options.ts';
 import { peakMemoryMib, resetPeakMemory } from './process-usage.ts';
 import { startOurs } from './registries.ts';
+import { startPostgres } from './services.ts';
 import { median, printTable, spread } from './statistics.ts';
 
 /** Least speed of a push while a layer is looked into, as a share of that without. */

@@ -9,11 +9,11 @@ import { newSegmentKey } from '../src/storage/keys.ts';
 import { openBucket } from '../src/storage/s3/s3-bucket.ts';
 import type { S3Location } from '../src/storage/s3/s3-location.ts';
 import { S3Writer } from '../src/storage/s3/s3-writer.ts';
-import { startRgw } from '../test/support/rgw.ts';
 import { MIB } from './blob.ts';
 import { readOptions } from './options.ts';
 import { peakMemoryMib } from './process-usage.ts';
 import { ensurePrograms } from './programs.ts';
+import { startRgw } from './services.ts';
 import { median, printTable } from './statistics.ts';
 
 /*
