@@ -59,7 +59,7 @@ async function measure({ clients, layerMib, targetMib }: Scenario): Promise<stri
   const blobs = Array.from({ length: clients }, () => makeBlob(layerMib));
   const registry = await start();
   try {
-    syncDisk();
+    await syncDisk();
     const resting = memoryMib(registry.pid);
     resetPeakMemory(registry.pid);
     const begin = performance.now();

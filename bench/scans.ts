@@ -55,7 +55,7 @@ async function measure(
   await begin();
   // Last: a virtual machine gives memory that is free for a second back to its host, and a push after a pause of 3 s
   // has a third of its speed, with or without a scan.
-  levelDisk(layerMib);
+  await levelDisk(layerMib);
   resetPeakMemory(registry.pid);
   const seconds = await push(registry.url, 'bench/push', blob, 'chunked');
   speeds[kind].push(blob.sizeBytes / 1e6 / seconds);
