@@ -8,7 +8,7 @@ export interface Child {
   readonly pid: number;
   /** Waits for the next line of its standard output that matches. @throws with its last lines if it ends instead. */
   line(pattern: RegExp): Promise<string>;
-  /** SIGTERM; after 40 s SIGKILL. @returns once it is gone. */
+  /** SIGTERM, once: a second one would cut its end short; after 40 s SIGKILL. @returns once it is gone. */
   stop(): Promise<void>;
 }
 
@@ -46,6 +46,7 @@ export function stopAtEnd(clean: () => void): void {
 function describe(process: ChildProcess): Child {
   if (!process.stdout || !process.stderr) throw new Error('no standard output');
   const lines: string[] = [];
+  let stopped: Promise<void> | undefined;
   const keep = (line: string) => {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
@@ -63,7 +64,7 @@ function describe(process: ChildProcess): Child {
           reject(new Error(`a process ended with code ${code}\n${lines.join('\n')}`)),
         );
       }),
-    stop: () => terminate(process),
+    stop: () => (stopped ??= terminate(process)),
   };
 }
 
