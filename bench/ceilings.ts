@@ -21,11 +21,11 @@ const SIZE_MIB = 512;
 const RECEIVE_BUFFER_BYTES = 512 * 1024;
 
 export async function measureCeilings(): Promise<Ceilings> {
-  return { disk: measureDisk(), sha256: measureSha256(), loopback: await measureLoopback() };
+  return { disk: await measureDisk(), sha256: measureSha256(), loopback: await measureLoopback() };
 }
 
-function measureDisk(): number {
-  levelDisk(SIZE_MIB);
+async function measureDisk(): Promise<number> {
+  await levelDisk(SIZE_MIB);
   const directory = makeDirectory();
   const path = join(directory, 'ceiling');
   const block = Buffer.alloc(MIB, 1);

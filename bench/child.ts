@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { stopWhenInterrupted } from './interrupt.ts';
 
 /** A process that was started here, until it is stopped. */
 export interface Child {
   readonly pid: number;
   /** Waits for the next line of its standard output that matches. @throws with its last lines if it ends instead. */
   line(pattern: RegExp): Promise<string>;
-  /** SIGTERM; after 40 s SIGKILL. @returns once it is gone. */
+  /** SIGTERM, once: a second one would cut its end short; after 40 s SIGKILL. @returns once it is gone. */
   stop(): Promise<void>;
 }
 
@@ -30,19 +31,12 @@ export function startChild(
   const child = describe(process);
   living.add(child);
   process.once('exit', () => living.delete(child));
+  stopWhenInterrupted(() => child.stop());
   return child;
 }
 
-/**
- * Stops what still runs, then lets `clean` remove its traces: after Ctrl-C or SIGTERM in peace, and after an error that
- * nobody caught at once.
- */
+/** Stops what still runs after an error that nobody caught, then lets `clean` remove its traces. */
 export function stopAtEnd(clean: () => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      void Promise.all([...living].map((child) => child.stop())).finally(() => process.exit(1));
-    });
-  }
   process.once('exit', () => {
     for (const { pid } of living) process.kill(pid, 'SIGTERM');
     clean();
@@ -52,6 +46,7 @@ export function stopAtEnd(clean: () => void): void {
 function describe(process: ChildProcess): Child {
   if (!process.stdout || !process.stderr) throw new Error('no standard output');
   const lines: string[] = [];
+  let stopped: Promise<void> | undefined;
   const keep = (line: string) => {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
@@ -69,7 +64,7 @@ function describe(process: ChildProcess): Child {
           reject(new Error(`a process ended with code ${code}\n${lines.join('\n')}`)),
         );
       }),
-    stop: () => terminate(process),
+    stop: () => (stopped ??= terminate(process)),
   };
 }
 

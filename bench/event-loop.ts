@@ -56,7 +56,7 @@ async function measure(start: Start): Promise<Run> {
   const { url, managementUrl = '', stop } = await start();
   try {
     await push(url, 'bench/warm-up', makeBlob(WARM_UP_MIB), 'chunked');
-    levelDisk(clients * layerMib);
+    await levelDisk(clients * layerMib);
     const ping = await startPing(url);
     await readEventLoopDelay(managementUrl);
     const begin = performance.now();

@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { startReceiver } from '../test/support/event-receiver.ts';
 import { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   expectStatus,
   imageOf,
@@ -12,6 +11,7 @@ import {
 import { createDatabase, sql } from '../test/support/test-registry.ts';
 import { readOptions } from './options.ts';
 import { type Registry, startOurs } from './registries.ts';
+import { startPostgres } from './services.ts';
 import { median, percentile, printTable, spread } from './statistics.ts';
 
 /** Most that pushes with a sink that is down may take, as a multiple of those without any sink. */

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { generateCatalog, MANY_TAGS } from '../test/support/generated-catalog.ts';
 import type { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   expectStatus,
   imageOf,
@@ -13,6 +12,7 @@ import { createDatabase, sql } from '../test/support/test-registry.ts';
 import { makeDirectory } from './directories.ts';
 import { type Registry, startOurs } from './registries.ts';
 import type { NumberedRequest } from './request-costs.ts';
+import { startPostgres } from './services.ts';
 import { pushSmallBlob } from './small-blob.ts';
 
 const [team = '', artifact = ''] = MANY_TAGS.split('/');

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks';
 import { migrate } from '../src/meta/pg/migrate.ts';
 import { generateCatalog, MANY_TAGS } from '../test/support/generated-catalog.ts';
 import type { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   createDatabase,
   makeStorage,
@@ -10,6 +9,7 @@ import {
   type TestRegistry,
 } from '../test/support/test-registry.ts';
 import { readOptions } from './options.ts';
+import { startPostgres } from './services.ts';
 import { median, printTable } from './statistics.ts';
 
 /** Most that a page may cost, as a multiple of the same page of a small registry. */

@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { measureCeilings } from './ceilings.ts';
 import type { Figure } from './figure.ts';
 import { readOptions } from './options.ts';
 import { drawPicture } from './picture.ts';
 import { peakMemoryMib, resetPeakMemory } from './process-usage.ts';
+import { ensurePrograms } from './programs.ts';
+import { peerVersion } from './registries.ts';
 import { commit, isMet, machine, printReport, type Report } from './report.ts';
 import { openScene, type Scene, type Subject } from './scene.ts';
 import { targetOf, WORKS, type Work } from './works.ts';
@@ -36,6 +37,7 @@ const figures = new Map<Work, { ours: Figure[]; peer: Figure[] }>(
   works.map((work) => [work, { ours: [], peer: [] }]),
 );
 
+ensurePrograms('bench', ...(place === 'disk' ? [] : (['s3'] as const)));
 // Of what is built, whatever is edited meanwhile.
 const measuredCommit = commit();
 const ceilings = await measureCeilings();
@@ -81,7 +83,7 @@ function reportOf({ subjects }: Scene): Report {
     date: new Date().toISOString(),
     commit: measuredCommit,
     machine: machine(),
-    peer: peerVersion(),
+    peer: names.includes('peer') ? peerVersion() : 'none',
     place,
     runs,
     ceilings,
@@ -93,10 +95,4 @@ function reportOf({ subjects }: Scene): Report {
       ...(figures.get(work) ?? { ours: [], peer: [] }),
     })),
   };
-}
-
-function peerVersion(): string {
-  if (!names.includes('peer')) return 'none';
-  const text = execFileSync('/usr/bin/docker-registry', ['--version']).toString();
-  return `distribution ${/\d+\.\d+\.\d+\S*/.exec(text)?.[0] ?? 'of an unknown version'}`;
 }

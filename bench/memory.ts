@@ -3,6 +3,7 @@ import { push } from './client.ts';
 import { syncDisk } from './disk.ts';
 import { readOptions } from './options.ts';
 import { memoryMib, peakMemoryMib, resetPeakMemory } from './process-usage.ts';
+import { ensurePrograms } from './programs.ts';
 import { type Registry, startOurs, startPeer } from './registries.ts';
 import { openS3Place } from './s3-place.ts';
 import { printTable } from './statistics.ts';
@@ -25,6 +26,8 @@ const options = readOptions({
 const isOnS3 = options.choice('store', ['directory', 's3']) === 's3';
 const isPeer = options.choice('only', ['ours', 'peer']) === 'peer';
 const budgetMib = options.count('budget-mib');
+if (isPeer) ensurePrograms('bench');
+if (isOnS3) ensurePrograms('s3');
 const place = isOnS3 ? await openS3Place(false) : undefined;
 const s3TargetMib = 150 + budgetMib;
 const scenarios: readonly Scenario[] = [
@@ -56,7 +59,7 @@ async function measure({ clients, layerMib, targetMib }: Scenario): Promise<stri
   const blobs = Array.from({ length: clients }, () => makeBlob(layerMib));
   const registry = await start();
   try {
-    syncDisk();
+    await syncDisk();
     const resting = memoryMib(registry.pid);
     resetPeakMemory(registry.pid);
     const begin = performance.now();

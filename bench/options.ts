@@ -7,6 +7,8 @@ export interface Options<Name extends string> {
   count(name: Name): number;
   /** @throws unless the option is one of the values. */
   choice<Value extends string>(name: Name, values: readonly Value[]): Value;
+  /** @throws unless the option is some of the values, with commas between them. */
+  list<Value extends string>(name: Name, values: readonly Value[]): Value[];
 }
 
 /** Reads `--name value`; other options and arguments are errors. */
@@ -21,6 +23,11 @@ export function readOptions<Name extends string>(
     const given = values[name];
     return typeof given === 'string' ? given : defaults[name];
   };
+  const choose = <Value extends string>(name: Name, given: string, allowed: readonly Value[]) => {
+    const value = allowed.find((candidate) => candidate === given);
+    if (value !== undefined) return value;
+    throw new Error(`--${name} takes ${allowed.join(', ')}; "${given}" is none`);
+  };
   return {
     text,
     count(name) {
@@ -28,10 +35,10 @@ export function readOptions<Name extends string>(
       if (Number.isInteger(value) && value >= 1 && value <= 1_000_000) return value;
       throw new Error(`--${name} must be a whole number from 1 on; it is "${text(name)}"`);
     },
-    choice(name, allowed) {
-      const value = allowed.find((candidate) => candidate === text(name));
-      if (value) return value;
-      throw new Error(`--${name} must be one of ${allowed.join(', ')}; it is "${text(name)}"`);
-    },
+    choice: (name, allowed) => choose(name, text(name), allowed),
+    list: (name, allowed) =>
+      text(name)
+        .split(',')
+        .map((given) => choose(name, given, allowed)),
   };
 }

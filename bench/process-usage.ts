@@ -11,6 +11,13 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
+/** Bytes that a process had fetched from storage so far, not from page cache, by all its threads: proc(5), /proc/PID/io. */
+export function storageReadBytes(pid: number): number {
+  const bytes = /^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1];
+  if (!bytes) throw new Error(`no read_bytes of process ${pid}`);
+  return Number(bytes);
+}
+
 /** Most memory (resident set) that a process held since its start, or since {@link resetPeakMemory}. In MiB. */
 export function peakMemoryMib(pid: number): number {
   return readStatusMib(pid, 'VmHWM');

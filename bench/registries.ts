@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -57,11 +58,12 @@ export async function startOurs(options: NodeOptions = {}): Promise<Registry> {
 }
 
 /**
- * Starts the peer, distribution 2.8 as Debian ships it (`apt-get install docker-registry`).
+ * Starts the peer, distribution 2.8 as Debian ships it (`scripts/install-test-dependencies bench`).
  * @param driver its storage driver with its parameters; a new directory unless given
  */
 export async function startPeer(driver?: Readonly<Record<string, object>>): Promise<Registry> {
-  if (!existsSync(PEER)) throw new Error(`${PEER} is missing: apt-get install docker-registry`);
+  if (!existsSync(PEER))
+    throw new Error(`${PEER} is missing: scripts/install-test-dependencies bench`);
   const directory = makeDirectory();
   const port = await findFreePort();
   const config = join(directory, 'config.json');
@@ -72,6 +74,11 @@ export async function startPeer(driver?: Readonly<Record<string, object>>): Prom
   );
   const child = startChild(PEER, ['serve', config], {});
   return untilReady(child, directory, firstAnswer(`http://127.0.0.1:${port}`));
+}
+
+export function peerVersion(): string {
+  const text = execFileSync(PEER, ['--version']).toString();
+  return `distribution ${/\d+\.\d+\.\d+\S*/.exec(text)?.[0] ?? 'of an unknown version'}`;
 }
 
 function peerConfig(driver: Readonly<Record<string, object>>, port: number): object {

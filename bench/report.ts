@@ -38,10 +38,18 @@ export function machine(): Machine {
   };
 }
 
+/** "unknown" where git isn't installed, in an unpacked archive, and in a checkout of somebody else's. */
 export function commit(): string {
-  const git = (...words: readonly string[]) => execFileSync('git', words).toString().trim();
-  const isChanged = git('status', '--porcelain', '--untracked-files=no') !== '';
-  return git('rev-parse', '--short', 'HEAD') + (isChanged ? ' with changes' : '');
+  const git = (...words: readonly string[]) =>
+    execFileSync('git', words, { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim();
+  try {
+    const isChanged = git('status', '--porcelain', '--untracked-files=no') !== '';
+    return git('rev-parse', '--short', 'HEAD') + (isChanged ? ' with changes' : '');
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** Ours as a multiple of the peer's, of the medians. */

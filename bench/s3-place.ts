@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { startPostgres } from '../test/support/postgres.ts';
-import { startRgw } from '../test/support/rgw.ts';
 import { startS3Proxy } from '../test/support/s3-proxy.ts';
 import { createDatabase } from '../test/support/test-registry.ts';
 import { type Registry, startOurs, startPeer } from './registries.ts';
+import { startPostgres, startRgw } from './services.ts';
 
 /** Like a bucket in a region that isn't far: each request takes longer, and a connection carries so much. */
 const DISTANCE = { latencyMs: 30, bytesPerSecond: 90_000_000 };

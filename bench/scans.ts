@@ -2,7 +2,6 @@ import { randomFillSync } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   expectStatus,
   imageOf,
@@ -18,6 +17,7 @@ import { levelDisk } from './disk.ts';
 import { readOptions } from './options.ts';
 import { peakMemoryMib, resetPeakMemory } from './process-usage.ts';
 import { startOurs } from './registries.ts';
+import { startPostgres } from './services.ts';
 import { median, printTable, spread } from './statistics.ts';
 
 /** Least speed of a push while a layer is looked into, as a share of that without. */
@@ -55,7 +55,7 @@ async function measure(
   await begin();
   // Last: a virtual machine gives memory that is free for a second back to its host, and a push after a pause of 3 s
   // has a third of its speed, with or without a scan.
-  levelDisk(layerMib);
+  await levelDisk(layerMib);
   resetPeakMemory(registry.pid);
   const seconds = await push(registry.url, 'bench/push', blob, 'chunked');
   speeds[kind].push(blob.sizeBytes / 1e6 / seconds);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { HttpClient } from '../test/support/http-client.ts';
-import { startPostgres } from '../test/support/postgres.ts';
 import {
   expectStatus,
   imageOf,
@@ -14,6 +13,7 @@ import { push, verify } from './client.ts';
 import { makeDirectory } from './directories.ts';
 import { type Registry, startOurs, startPeer } from './registries.ts';
 import { openS3Place } from './s3-place.ts';
+import { startPostgres } from './services.ts';
 import { pushSmallBlob } from './small-blob.ts';
 
 /** What is measured, with the same content in each. */

@@ -15,7 +15,7 @@ export async function measurePush(
   layerMib: number,
 ): Promise<Figure> {
   const blobs = Array.from({ length: clients }, () => makeBlob(layerMib));
-  levelDisk(clients * layerMib);
+  await levelDisk(clients * layerMib);
   const figure = await measure(pid, blobs, (blob) => push(url, PUSHED, blob, mode));
   const [blob] = blobs;
   if (blob) await verify(url, PUSHED, blob);

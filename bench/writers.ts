@@ -9,10 +9,11 @@ import { newSegmentKey } from '../src/storage/keys.ts';
 import { openBucket } from '../src/storage/s3/s3-bucket.ts';
 import type { S3Location } from '../src/storage/s3/s3-location.ts';
 import { S3Writer } from '../src/storage/s3/s3-writer.ts';
-import { startRgw } from '../test/support/rgw.ts';
 import { MIB } from './blob.ts';
 import { readOptions } from './options.ts';
 import { peakMemoryMib } from './process-usage.ts';
+import { ensurePrograms } from './programs.ts';
+import { startRgw } from './services.ts';
 import { median, printTable } from './statistics.ts';
 
 /*
@@ -34,6 +35,7 @@ if (child) await write(child === 'ours' ? 'ours' : 'lib-storage');
 else await compare();
 
 async function compare(): Promise<void> {
+  ensurePrograms('s3');
   const rgw = await startRgw({ store: 'disk', sizeBytes: 32 * 1024 ** 3 });
   const results = new Map<WriterName, number[][]>(WRITERS.map((name) => [name, []]));
   try {

@@ -3,9 +3,13 @@ import type { Dockerd } from '../dockerd.ts';
 import { JsonValue } from '../json.ts';
 import { run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { LoginClient, PulledImage } from './image-client.ts';
+import type { LoginClient, MeasurableClient, PulledImage } from './image-client.ts';
 
-export function createDockerClient(workspace: Workspace, dockerd: Dockerd): LoginClient {
+export function createDockerClient(
+  workspace: Workspace,
+  dockerd: Dockerd,
+): LoginClient & MeasurableClient {
+  const fetch = async (reference: string) => void (await dockerd.docker('pull', reference));
   return {
     async load(image, reference) {
       const archive = workspace.path('docker-archive.tar');
@@ -15,8 +19,10 @@ export function createDockerClient(workspace: Workspace, dockerd: Dockerd): Logi
     },
     push: async (reference) => void (await dockerd.docker('push', reference)),
     forget: async (reference) => void (await dockerd.docker('image', 'rm', '--force', reference)),
+    fetch,
+    inspect: (reference) => inspect(dockerd, reference),
     async pull(reference) {
-      await dockerd.docker('pull', reference);
+      await fetch(reference);
       return inspect(dockerd, reference);
     },
     tag: async (reference, other) => void (await dockerd.docker('tag', reference, other)),

@@ -25,6 +25,14 @@ export interface ImageClient {
   pull(reference: string): Promise<PulledImage>;
 }
 
+/** A client whose pull can be measured apart from what reads the result. */
+export interface MeasurableClient extends ImageClient {
+  /** A pull, and no more. */
+  fetch(reference: string): Promise<void>;
+  /** Of an image that was pulled last. */
+  inspect(reference: string): Promise<PulledImage>;
+}
+
 /** A client with credentials of its own, none at first. A host is `HOST:PORT`. */
 export interface LoginClient extends ImageClient {
   /** Gives an image of the client's store another reference. */

@@ -5,9 +5,9 @@ import { findStorageDriver } from '../mounts.ts';
 import type { LayoutImage } from '../oci-layout.ts';
 import { type RunResult, run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { LoginClient } from './image-client.ts';
+import type { LoginClient, MeasurableClient, PulledImage } from './image-client.ts';
 
-export interface PodmanClient extends LoginClient {
+export interface PodmanClient extends LoginClient, MeasurableClient {
   pushWith(reference: string, ...options: readonly string[]): Promise<void>;
 }
 
@@ -22,6 +22,8 @@ export async function createPodmanClient(
   const podman = await createStoreCommand('podman', workspace, environment);
   const pushWith = async (reference: string, ...options: readonly string[]) =>
     void (await podman(['push', '--tls-verify=false', ...options, reference]));
+  const fetch = async (reference: string) =>
+    void (await podman(['pull', '--tls-verify=false', reference]));
   return {
     async load(image, reference) {
       const imageId = await loadLayout(podman, image);
@@ -30,15 +32,11 @@ export async function createPodmanClient(
     pushWith,
     push: pushWith,
     forget: async () => void (await podman(['rmi', '--all', '--force'])),
+    fetch,
+    inspect: (reference) => inspect(podman, reference),
     async pull(reference) {
-      await podman(['pull', '--tls-verify=false', reference]);
-      const { stdout } = await podman(['image', 'inspect', reference]);
-      const image = JsonValue.parse(stdout).at(0);
-      return {
-        manifestDigest: image.at('Digest').text,
-        configDigest: `sha256:${image.at('Id').text}`,
-        diffIds: image.at('RootFS', 'Layers').texts,
-      };
+      await fetch(reference);
+      return inspect(podman, reference);
     },
     tag: async (reference, other) => void (await podman(['tag', reference, other])),
     async login(host, { user, password }) {
@@ -47,6 +45,16 @@ export async function createPodmanClient(
       await podman(['login', '--tls-verify=false', ...credentials, host]);
     },
     logout: async () => void (await podman(['logout', '--all'])),
+  };
+}
+
+async function inspect(podman: StoreCommand, reference: string): Promise<PulledImage> {
+  const { stdout } = await podman(['image', 'inspect', reference]);
+  const image = JsonValue.parse(stdout).at(0);
+  return {
+    manifestDigest: image.at('Digest').text,
+    configDigest: `sha256:${image.at('Id').text}`,
+    diffIds: image.at('RootFS', 'Layers').texts,
   };
 }
 

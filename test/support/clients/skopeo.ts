@@ -3,7 +3,7 @@ import { JsonValue } from '../json.ts';
 import { blobPath, fileDigest } from '../oci-layout.ts';
 import { run } from '../process-runner.ts';
 import type { Workspace } from '../workspace.ts';
-import type { LoginClient, PulledImage } from './image-client.ts';
+import type { LoginClient, MeasurableClient, PulledImage } from './image-client.ts';
 
 /**
  * `skopeo copy`. With --preserve-digests always: otherwise it replaces layers by others of the same
@@ -19,7 +19,9 @@ export async function copyImage(
 }
 
 /** skopeo has no store: it pulls into a layout directory of its own. */
-export async function createSkopeoClient(workspace: Workspace): Promise<LoginClient> {
+export async function createSkopeoClient(
+  workspace: Workspace,
+): Promise<LoginClient & MeasurableClient> {
   const sources = new Map<string, string>();
   const sourceOf = (reference: string) => {
     const source = sources.get(reference);
@@ -30,6 +32,11 @@ export async function createSkopeoClient(workspace: Workspace): Promise<LoginCli
   const authFile = `--authfile=${workspace.path('skopeo-auth.json')}`;
   const forgetLogins = () => writeFile(workspace.path('skopeo-auth.json'), '{}');
   await forgetLogins();
+  const fetch = async (reference: string) => {
+    const target = `oci:${directory}:pulled`;
+    await copyImage(`docker://${reference}`, target, authFile);
+    sources.set(reference, target);
+  };
   return {
     load: async (image, reference) => void sources.set(reference, image.source),
     async push(reference) {
@@ -39,10 +46,10 @@ export async function createSkopeoClient(workspace: Workspace): Promise<LoginCli
       sources.delete(reference);
       await rm(directory, { recursive: true, force: true });
     },
+    fetch,
+    inspect: () => readLayout(directory),
     async pull(reference) {
-      const target = `oci:${directory}:pulled`;
-      await copyImage(`docker://${reference}`, target, authFile);
-      sources.set(reference, target);
+      await fetch(reference);
       return readLayout(directory);
     },
     tag: async (reference, other) => void sources.set(other, sourceOf(reference)),
