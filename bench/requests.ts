@@ -30,7 +30,7 @@ const ASK = { autocannon: askWithAutocannon, wrk: askWithWrk };
 
 /** Asks for so many seconds; status and bytes are checked before and after, too. */
 export async function measureGets(
-  { registry: { url, pid } }: Subject,
+  { registry: { url, pid } }: Pick<Subject, 'registry'>,
   request: SmallRequest,
   seconds: number,
   asker: Asker,

@@ -62,9 +62,10 @@ export class RequestMetrics {
     this.#open += 1;
   }
 
-  requestEnded({ route, method, status, seconds, ...measure }: RequestMeasure): void {
+  requestEnded(measure: RequestMeasure): void {
     this.#open -= 1;
-    const series = this.#seriesOf(route, method, status);
+    const { seconds } = measure;
+    const series = this.#seriesOf(measure.route, measure.method, measure.status);
     let bucket = 0;
     while (seconds > (BOUNDS[bucket] ?? Infinity)) bucket += 1;
     series.buckets[bucket] = (series.buckets[bucket] ?? 0) + 1;

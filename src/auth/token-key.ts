@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Stands for secrets in memory: always as long, and nobody gets them back from it. */
 export function keyOf(...secrets: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const secret of secrets) hash.update(`${secret.length}:`).update(secret);
-  return hash.digest('base64');
+  const texts = secrets.map((secret) => `${secret.length}:${secret}`);
+  return hash('sha256', texts.join(''), 'base64');
 }

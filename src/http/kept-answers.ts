@@ -69,7 +69,7 @@ export function sendAndKeep(
  */
 export function giveKept(exchange: ObservedExchange, parts: Parts): boolean {
   const kept = parts.answers.find(exchange.method, exchange.path);
-  if (!kept || CONDITIONS.some((name) => exchange.header(name) !== undefined)) return false;
+  if (!kept || hasConditions(exchange)) return false;
   const caller = parts.gate.knownCaller(exchange);
   if (!caller || !mayHave(caller, kept, parts)) return false;
   exchange.notes.route = kept.route;
@@ -77,6 +77,11 @@ export function giveKept(exchange: ObservedExchange, parts: Parts): boolean {
   exchange.send(kept.answer);
   if (kept.route === 'blob') parts.metrics.downloadedBytes.inc(exchange.sentBytes);
   return true;
+}
+
+function hasConditions(exchange: Exchange): boolean {
+  for (const name of CONDITIONS) if (exchange.header(name) !== undefined) return true;
+  return false;
 }
 
 function mayHave(caller: Caller, { repository }: KeptAnswer, { gate }: Parts): boolean {

@@ -47,10 +47,8 @@ export class Proxies {
 
   /** Whether a proxy passed it on, or seems to have: nothing depends on it but how the connection is used. */
   isProxied(request: ProxiedRequest): boolean {
-    return (
-      FORWARDING_HEADERS.some((name) => request.header(name) !== undefined) ||
-      (!this.#isEmpty && this.trusts(request.remoteAddress))
-    );
+    for (const name of FORWARDING_HEADERS) if (request.header(name) !== undefined) return true;
+    return !this.#isEmpty && this.trusts(request.remoteAddress);
   }
 
   /** The client behind trusted proxies; without them the connection's other end. */

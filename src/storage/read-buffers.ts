@@ -40,7 +40,7 @@ class BufferShelf {
 
 /** 32 MiB of each size: slow readers take nothing from those that keep up. */
 const SHELVES = {
-  large: new BufferShelf(MIB / 2, 64, 16),
+  large: new BufferShelf(MIB, 32, 8),
   small: new BufferShelf(MIB / 16, 512, 128),
 };
 /** What is left for the thousandth slow reader: about what its connection costs anyhow. */
