@@ -6,8 +6,9 @@ import { Worker } from 'node:worker_threads';
 import { MIB } from './blob.ts';
 import { makeDirectory, removeDirectory } from './directories.ts';
 import { levelDisk } from './disk.ts';
+import { askWithWrk } from './requests.ts';
 
-/** What the machine can do at most, in 10^6 bytes per second: so far is ours from the limit. */
+/** What the machine can do at most, in 10^6 bytes per second, or requests per second: so far is ours from the limit. */
 export interface Ceilings {
   /** Writing a file and fdatasync. */
   readonly disk: number;
@@ -15,13 +16,20 @@ export interface Ceilings {
   readonly sha256: number;
   /** One connection on loopback. */
   readonly loopback: number;
+  /** uWebSockets.js in one thread that says OK to everything, asked by wrk. */
+  readonly requests: number;
 }
 
 const SIZE_MIB = 512;
 const RECEIVE_BUFFER_BYTES = 512 * 1024;
 
 export async function measureCeilings(): Promise<Ceilings> {
-  return { disk: await measureDisk(), sha256: measureSha256(), loopback: await measureLoopback() };
+  return {
+    disk: await measureDisk(),
+    sha256: measureSha256(),
+    loopback: await measureLoopback(),
+    requests: await measureRequests(),
+  };
 }
 
 async function measureDisk(): Promise<number> {
@@ -61,17 +69,46 @@ const server = createServer((socket) => {
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
-async function measureLoopback(): Promise<number> {
-  const worker = new Worker(SENDER, { eval: true, workerData: SIZE_MIB });
+const ANSWERER = `
+const uWS = require('uWebSockets.js');
+const { parentPort } = require('node:worker_threads');
+uWS.App()
+  .any('/*', (response) => response.end('OK'))
+  .listen('127.0.0.1', 0, (socket) => parentPort.postMessage(uWS.us_socket_local_port(socket)));
+`;
+const ANSWERER_SECONDS = 3;
+
+async function measureRequests(): Promise<number> {
+  const { worker, port } = await startServer(ANSWERER);
+  const { perSecond } = await askWithWrk(
+    `http://127.0.0.1:${port}`,
+    { path: '/v2/' },
+    ANSWERER_SECONDS,
+  );
+  await worker.terminate();
+  return perSecond;
+}
+
+/** @param code sends the port that it listens on */
+async function startServer(
+  code: string,
+  workerData?: number,
+): Promise<{ worker: Worker; port: number }> {
+  const worker = new Worker(code, { eval: true, workerData });
   const port = await new Promise<unknown>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
   });
+  return { worker, port: Number(port) };
+}
+
+async function measureLoopback(): Promise<number> {
+  const { worker, port } = await startServer(SENDER, SIZE_MIB);
   const start = performance.now();
   await new Promise<void>((resolve, reject) => {
     const buffer = Buffer.allocUnsafe(RECEIVE_BUFFER_BYTES);
     const onread = { buffer, callback: () => true };
-    connect({ host: '127.0.0.1', port: Number(port), onread })
+    connect({ host: '127.0.0.1', port, onread })
       .once('close', () => resolve())
       .once('error', reject);
   });

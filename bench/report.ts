@@ -71,11 +71,12 @@ export function printReport({ works, ceilings, peakMemoryMib, runs }: Report): v
     ['work', 'unit', 'ours', '', 'peer', '', 'CPU s ours', 'CPU s peer', 'ours / peer', 'target'],
     works.map(describe),
   );
-  const { disk, sha256, loopback } = ceilings;
+  const { disk, sha256, loopback, requests } = ceilings;
   const limits = { 'disk with fdatasync': disk, 'SHA-256, one core': sha256, loopback };
   for (const [name, speed] of Object.entries(limits)) {
     console.log(`limit: ${name} ${speed.toFixed(0)} MB/s`);
   }
+  console.log(`limit: uWebSockets.js alone ${requests.toFixed(0)} requests/s`);
   for (const [name, mib] of Object.entries(peakMemoryMib)) {
     console.log(`peak memory over all of this: ${name} ${mib.toFixed(0)} MiB`);
   }

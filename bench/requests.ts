@@ -91,7 +91,7 @@ async function askWithAutocannon(
   return { requests: requests.total, perSecond: requests.average };
 }
 
-async function askWithWrk(
+export async function askWithWrk(
   url: string,
   { path, headers = {} }: SmallRequest,
   seconds: number,
