@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { MIB } from './blob.ts';
+import { startChild } from './child.ts';
 import { makeDirectory, removeDirectory } from './directories.ts';
 import { levelDisk } from './disk.ts';
 import { askWithWrk } from './requests.ts';
@@ -71,44 +72,35 @@ server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port
 
 const ANSWERER = `
 const uWS = require('uWebSockets.js');
-const { parentPort } = require('node:worker_threads');
 uWS.App()
   .any('/*', (response) => response.end('OK'))
-  .listen('127.0.0.1', 0, (socket) => parentPort.postMessage(uWS.us_socket_local_port(socket)));
+  .listen('127.0.0.1', 0, (socket) => console.log('port ' + uWS.us_socket_local_port(socket)));
 `;
 const ANSWERER_SECONDS = 3;
 
 async function measureRequests(): Promise<number> {
-  const { worker, port } = await startServer(ANSWERER);
-  const { perSecond } = await askWithWrk(
-    `http://127.0.0.1:${port}`,
-    { path: '/v2/' },
-    ANSWERER_SECONDS,
-  );
-  await worker.terminate();
-  return perSecond;
+  // A process: it can't be loaded into a thread that ends.
+  const child = startChild(process.execPath, ['-e', ANSWERER], {});
+  try {
+    const [, port] = (await child.line(/^port \d+$/)).split(' ');
+    const request = { path: '/v2/' };
+    return (await askWithWrk(`http://127.0.0.1:${port}`, request, ANSWERER_SECONDS)).perSecond;
+  } finally {
+    await child.stop();
+  }
 }
 
-/** @param code sends the port that it listens on */
-async function startServer(
-  code: string,
-  workerData?: number,
-): Promise<{ worker: Worker; port: number }> {
-  const worker = new Worker(code, { eval: true, workerData });
+async function measureLoopback(): Promise<number> {
+  const worker = new Worker(SENDER, { eval: true, workerData: SIZE_MIB });
   const port = await new Promise<unknown>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
   });
-  return { worker, port: Number(port) };
-}
-
-async function measureLoopback(): Promise<number> {
-  const { worker, port } = await startServer(SENDER, SIZE_MIB);
   const start = performance.now();
   await new Promise<void>((resolve, reject) => {
     const buffer = Buffer.allocUnsafe(RECEIVE_BUFFER_BYTES);
     const onread = { buffer, callback: () => true };
-    connect({ host: '127.0.0.1', port, onread })
+    connect({ host: '127.0.0.1', port: Number(port), onread })
       .once('close', () => resolve())
       .once('error', reject);
   });
