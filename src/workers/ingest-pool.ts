@@ -62,6 +62,8 @@ class IngestPool implements Ingest {
   readonly #buffers: BufferPool;
   readonly #parts: Parts | undefined;
   readonly #feeds = new Set<AppendFeed>();
+  /** Each resolves when a thread has loaded what digests an append. */
+  readonly #starts = new Set<Promise<void>>();
   readonly #digests = new Semaphore(MAX_DIGESTS_OF_STORED);
   readonly #idleCheck: NodeJS.Timeout;
 
@@ -91,7 +93,7 @@ class IngestPool implements Ingest {
     this.#feeds.add(feed);
     try {
       const task = this.#runAppend(request, workerPort);
-      return await driveAppend(request, port, feed, task);
+      return await driveAppend(request, port, feed, task, this.#noteStart());
     } catch (error) {
       if (error instanceof StoreUnavailable) this.#parts?.budget.refuseWaiting(error);
       throw error;
@@ -156,9 +158,23 @@ class IngestPool implements Ingest {
 
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
-    // Node.js 20 dies with a thread that is ended while it loads its modules.
-    await Promise.race([this.#loaded, delay(START_TIMEOUT_MS, undefined, { ref: false })]);
+    // Node.js 20 dies with a thread that is ended while it loads its modules, or what digests.
+    const loaded = Promise.all([this.#loaded, ...this.#starts]);
+    await Promise.race([loaded, delay(START_TIMEOUT_MS, undefined, { ref: false })]);
     await this.#threads.destroy();
+  }
+
+  /** @returns what must be called when an append's thread loads nothing any more. */
+  #noteStart(): () => void {
+    let tell = () => {};
+    const start = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    this.#starts.add(start);
+    return () => {
+      this.#starts.delete(start);
+      tell();
+    };
   }
 
   #runAppend(request: AppendRequest, port: MessagePort): Promise<void> {
@@ -237,6 +253,7 @@ async function driveAppend(
   port: MessagePort,
   feed: AppendFeed,
   task: Promise<void>,
+  onStarted: () => void,
 ): Promise<BodyEnd> {
   const commits = new CommitQueue(request.commit);
   const stored = new Promise<TaskResult<'stored' | 'cancelled'>>((resolve, reject) => {
@@ -244,11 +261,15 @@ async function driveAppend(
       () => reject(new WorkerDied('no worker thread started')),
       START_TIMEOUT_MS,
     );
-    task.catch(reject).finally(() => clearTimeout(timer));
+    const onStart = () => {
+      clearTimeout(timer);
+      onStarted();
+    };
+    task.catch(reject).finally(onStart);
     port.on('message', (message: FromWorker) => {
       if (message.kind === 'spent') feed.onSpent(message.buffer, message.length);
       else if (message.kind === 'segment') commits.add(message.segment).catch(reject);
-      else if (message.kind === 'started') clearTimeout(timer);
+      else if (message.kind === 'started') onStart();
       else resolve(message.result);
     });
   });

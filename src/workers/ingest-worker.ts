@@ -20,8 +20,8 @@ export function ping(): void {}
 /** Stores what comes through the task's port, until the port says that it is enough. */
 export async function append(task: AppendTask): Promise<void> {
   const inbox = new Inbox(task.port);
-  inbox.send({ kind: 'started' });
   const engine = await createDigestEngine(task.plan);
+  inbox.send({ kind: 'started' });
   const store = await openStore(task.store);
   const writer = new SegmentWriter(store, engine, inbox, task.segmentBytes);
   let result: TaskResult<'stored' | 'cancelled'>;

@@ -7,7 +7,7 @@ import type { ClosedSegment, DigestPlan } from './ingest.ts';
  * Between the HTTP thread and the worker that runs an append, over one MessagePort:
  *
  *   HTTP thread                          worker
- *                             ◀───────   started
+ *                             ◀───────   started (what digests is loaded)
  *     bytes, bytes, bytes …   ───────▶   writes and digests
  *                             ◀───────   spent (the buffer goes home), one for each
  *                             ◀───────   segment (closed and durable)
