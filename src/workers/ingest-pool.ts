@@ -29,6 +29,8 @@ export interface IngestOptions {
   readonly bufferMemoryPerUploadBytes: number;
   /** Told of every worker that dies with a task. */
   readonly onWorkerDeath: (error: Error) => void;
+  /** Told once why chunks are digested by hash-wasm, when the first one is. */
+  readonly onSlowDigests?: (problem: string) => void;
   readonly metrics?: Pick<Metrics, 'digested' | 'storeRequest'> | undefined;
   /** A segment is closed when it has this many bytes; 32 GiB unless given. */
   readonly segmentBytes?: number;
@@ -71,7 +73,7 @@ class IngestPool implements Ingest {
     this.#options = options;
     this.#threads = startThreads(options.threads);
     this.#loaded = untilLoaded(this.#threads, options.threads);
-    if (options.metrics) collectReports(this.#threads, options.metrics);
+    collectReports(this.#threads, options);
     this.#parts = partsOf(options);
     // Where parts are granted, they are the limit.
     this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
@@ -158,7 +160,7 @@ class IngestPool implements Ingest {
 
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
-    // Node.js 20 dies with a thread that is ended while it loads its modules, or what digests.
+    // Node.js 20 dies with a thread that is ended while it loads its modules, or koffi.
     const loaded = Promise.all([this.#loaded, ...this.#starts]);
     await Promise.race([loaded, delay(START_TIMEOUT_MS, undefined, { ref: false })]);
     await this.#threads.destroy();
@@ -225,14 +227,16 @@ function startThreads(threads: number): Piscina {
   });
 }
 
-function collectReports(pool: Piscina, metrics: Pick<Metrics, 'digested' | 'storeRequest'>): void {
-  pool.on('message', (report: ThreadReport) => {
-    for (const { engine, bytes, seconds } of report.digested) {
-      metrics.digested(engine, bytes, seconds);
+function collectReports(pool: Piscina, { metrics, onSlowDigests }: IngestOptions): void {
+  let isSlowKnown = false;
+  pool.on('message', ({ digested, storeRequests, slowDigests }: ThreadReport) => {
+    for (const { engine, bytes, seconds } of digested) metrics?.digested(engine, bytes, seconds);
+    for (const { operation, outcome, seconds } of storeRequests) {
+      metrics?.storeRequest(operation, outcome, seconds);
     }
-    for (const { operation, outcome, seconds } of report.storeRequests) {
-      metrics.storeRequest(operation, outcome, seconds);
-    }
+    if (slowDigests === undefined || isSlowKnown) return;
+    isSlowKnown = true;
+    onSlowDigests?.(slowDigests);
   });
 }
 

@@ -10,6 +10,7 @@ const MAX_REQUESTS = 10_000;
 class Reporter {
   readonly #digested = new Map<string, { bytes: number; seconds: number }>();
   readonly #storeRequests: ThreadReport['storeRequests'][number][] = [];
+  #slowDigests: string | undefined;
   #isDue = false;
 
   digested(engine: string, bytes: number, seconds: number): void {
@@ -28,6 +29,12 @@ class Reporter {
     this.#tellSoon();
   }
 
+  /** @param problem why OpenSSL can't be used for chunks */
+  digestsSlowly(problem: string): void {
+    this.#slowDigests = problem;
+    this.#tellSoon();
+  }
+
   #tellSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -43,7 +50,9 @@ class Reporter {
     }));
     const storeRequests = this.#storeRequests.splice(0);
     this.#digested.clear();
-    const report: ThreadReport = { kind: 'report', digested, storeRequests };
+    const slowDigests = this.#slowDigests;
+    this.#slowDigests = undefined;
+    const report: ThreadReport = { kind: 'report', digested, storeRequests, slowDigests };
     parentPort?.postMessage(report, []);
   }
 }
