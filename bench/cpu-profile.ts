@@ -31,10 +31,16 @@ export function readMainThread(directory: string): Frame[] {
   return readFrames(join(directory, file));
 }
 
-/** Does the function digest: node:crypto's Hash (by its JavaScript or native name), hash-wasm, or any WebAssembly? */
+/**
+ * Does the function digest: node:crypto's Hash (by its JavaScript or native name), OpenSSL's functions, hash-wasm, or any
+ * WebAssembly?
+ */
 export function isDigest({ name, url }: Pick<Frame, 'name' | 'url'>): boolean {
   if (url.startsWith('wasm:')) return true;
-  return /^(update|digest)/.test(name) && /^$|internal\/crypto\/hash|hash-wasm/.test(url);
+  if (/^SHA\d+_/.test(name)) return true;
+  return (
+    /^(update|digest)/.test(name) && /^$|internal\/crypto\/hash|hash-wasm|-sha\.[jt]s$/.test(url)
+  );
 }
 
 function readFrames(path: string): Frame[] {

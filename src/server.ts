@@ -209,6 +209,12 @@ function openIngest(
       metrics.workerDeaths.inc();
       log.error({ err: error }, 'an ingest worker died; another one takes its place');
     },
+    onSlowDigests: (reason) => {
+      log.warn(
+        { reason },
+        'OpenSSL cannot be called here: digesting chunked uploads by the slower hash-wasm',
+      );
+    },
   });
   closers.add(() => ingest.close());
   metrics.watchIngest(() => ingest.usage());

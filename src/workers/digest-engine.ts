@@ -1,7 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createSHA256, createSHA512, type IHasher } from 'hash-wasm';
 import { type Digest, type DigestAlgorithm, digestOf } from '../oci/digest.ts';
+import { chooseSha } from './choose-sha.ts';
 import type { DigestPlan, DigestState } from './ingest.ts';
+import type { ResumableSha, ShaLibrary } from './resumable-sha.ts';
+import { SAVED_FORMAT } from './sha-state.ts';
+import { reporter } from './thread-report.ts';
 
 /** Hashes a run of bytes and can say where it stands at any time. */
 export interface DigestEngine {
@@ -12,22 +15,47 @@ export interface DigestEngine {
   checkpoint(): { readonly digest: Digest | undefined; readonly state: DigestState | undefined };
 }
 
-/** Names the format of saved states; changes when hash-wasm's does. */
-const WASM_ENGINE = 'hash-wasm-4';
-
-export async function createDigestEngine(plan: DigestPlan): Promise<DigestEngine> {
+/**
+ * A state that can't be loaded leaves no digest: the closing PUT reads the bytes again instead.
+ * @param library instead of this thread's
+ */
+export async function createDigestEngine(
+  plan: DigestPlan,
+  library?: ShaLibrary,
+): Promise<DigestEngine> {
   switch (plan.kind) {
     case 'whole':
-      return new NativeEngine(plan.algorithm);
-    case 'resumable':
-      return (await WasmEngine.create(plan.algorithm, plan.from)) ?? NO_ENGINE;
+      return new WholeEngine(plan.algorithm);
+    case 'resumable': {
+      const { algorithm, from } = plan;
+      if (from && from.engine !== SAVED_FORMAT) return NO_ENGINE;
+      const used = library ?? (await ownLibrary());
+      const sha = await used.create(algorithm, from?.state);
+      return sha ? new ResumableEngine(used.name, algorithm, sha) : NO_ENGINE;
+    }
     case 'none':
       return NO_ENGINE;
   }
 }
 
+let chosen: Promise<ShaLibrary> | undefined;
+
+/** Loads what digests chunks in this thread: 30 ms. */
+export async function loadDigests(): Promise<void> {
+  await ownLibrary();
+}
+
+/** Of this thread. */
+function ownLibrary(): Promise<ShaLibrary> {
+  chosen ??= chooseSha().then(({ library, problem }) => {
+    if (problem !== undefined) reporter.digestsSlowly(problem);
+    return library;
+  });
+  return chosen;
+}
+
 /** OpenSSL through node:crypto: 1.7 GB/s, but its state can't be saved. */
-class NativeEngine implements DigestEngine {
+class WholeEngine implements DigestEngine {
   readonly name = 'openssl';
   readonly #algorithm: DigestAlgorithm;
   readonly #hash: Hash;
@@ -47,48 +75,25 @@ class NativeEngine implements DigestEngine {
   }
 }
 
-/** hash-wasm: 0.36 GB/s, and its state can be saved, so that any instance goes on from any chunk. */
-class WasmEngine implements DigestEngine {
-  readonly name = 'wasm';
+/** Its state can be saved, so that any instance goes on from any chunk. */
+class ResumableEngine implements DigestEngine {
+  readonly name: string;
   readonly #algorithm: DigestAlgorithm;
-  readonly #hasher: IHasher;
+  readonly #sha: ResumableSha;
 
-  private constructor(algorithm: DigestAlgorithm, hasher: IHasher) {
+  constructor(name: string, algorithm: DigestAlgorithm, sha: ResumableSha) {
+    this.name = name;
     this.#algorithm = algorithm;
-    this.#hasher = hasher;
-  }
-
-  /** @returns undefined when the state is another engine's or can't be loaded. */
-  static async create(
-    algorithm: DigestAlgorithm,
-    from: DigestState | undefined,
-  ): Promise<WasmEngine | undefined> {
-    const hasher = await (algorithm === 'sha256' ? createSHA256() : createSHA512());
-    hasher.init();
-    if (from && !loadState(hasher, from)) return undefined;
-    return new WasmEngine(algorithm, hasher);
+    this.#sha = sha;
   }
 
   update(bytes: Uint8Array): void {
-    this.#hasher.update(bytes);
+    this.#sha.update(bytes);
   }
 
   checkpoint() {
-    const state = this.#hasher.save();
-    const digest = digestOf(this.#algorithm, this.#hasher.digest('hex'));
-    this.#hasher.load(state);
-    return { digest, state: { engine: WASM_ENGINE, state } };
-  }
-}
-
-function loadState(hasher: IHasher, { engine, state }: DigestState): boolean {
-  if (engine !== WASM_ENGINE) return false;
-  try {
-    hasher.load(new Uint8Array(state));
-    return true;
-  } catch {
-    // A state of another build of the library: the closing PUT reads the bytes again instead.
-    return false;
+    const digest = digestOf(this.#algorithm, this.#sha.digest());
+    return { digest, state: { engine: SAVED_FORMAT, state: this.#sha.save() } };
   }
 }
 

@@ -26,6 +26,8 @@ export interface IngestOptions {
   /** Told of every worker that dies with a task. */
   readonly onWorkerDeath: (error: Error) => void;
   readonly metrics?: Pick<Metrics, 'digested' | 'storeRequest'> | undefined;
+  /** Told once why chunks are digested by hash-wasm. */
+  readonly onSlowDigests?: (problem: string) => void;
   /** A segment is closed when it has this many bytes; 32 GiB unless given. */
   readonly segmentBytes?: number;
 }
@@ -62,7 +64,7 @@ class IngestPool implements Ingest {
     this.#options = options;
     this.#threads = startThreads(options.threads);
     this.#loaded = untilLoaded(this.#threads, options.threads);
-    if (options.metrics) collectReports(this.#threads, options.metrics);
+    collectReports(this.#threads, options);
     this.#parts = partsOf(options);
     // Where parts are granted, they are the limit.
     this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
@@ -212,14 +214,16 @@ function startThreads(threads: number): Piscina {
   });
 }
 
-function collectReports(pool: Piscina, metrics: Pick<Metrics, 'digested' | 'storeRequest'>): void {
-  pool.on('message', (report: ThreadReport) => {
-    for (const { engine, bytes, seconds } of report.digested) {
-      metrics.digested(engine, bytes, seconds);
+function collectReports(pool: Piscina, { metrics, onSlowDigests }: IngestOptions): void {
+  let isSlowKnown = false;
+  pool.on('message', ({ digested, storeRequests, slowDigests }: ThreadReport) => {
+    for (const { engine, bytes, seconds } of digested) metrics?.digested(engine, bytes, seconds);
+    for (const { operation, outcome, seconds } of storeRequests) {
+      metrics?.storeRequest(operation, outcome, seconds);
     }
-    for (const { operation, outcome, seconds } of report.storeRequests) {
-      metrics.storeRequest(operation, outcome, seconds);
-    }
+    if (slowDigests === undefined || isSlowKnown) return;
+    isSlowKnown = true;
+    onSlowDigests?.(slowDigests);
   });
 }
 

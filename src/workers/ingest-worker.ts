@@ -2,19 +2,22 @@ import { createHash } from 'node:crypto';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { newSegmentKey } from '../storage/keys.ts';
 import { openStore } from '../storage/open-store.ts';
-import { createDigestEngine } from './digest-engine.ts';
+import { createDigestEngine, loadDigests } from './digest-engine.ts';
 import { Inbox } from './inbox.ts';
 import type { ClosedSegment } from './ingest.ts';
 import type { AppendTask, DigestTask, StoreTask, TaskResult } from './protocol.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { failureOf } from './task-result.ts';
-import { digest, reportStoreRequests } from './thread-report.ts';
+import { reportStoreRequests } from './thread-report.ts';
+import { digest } from './timed-digest.ts';
 
 /*
  * The entry of an ingest worker. The pool calls the functions below by name, several at a time in one thread.
  */
 
 reportStoreRequests();
+// Now, since Node.js 20 dies with a thread that is ended while it loads a native library; the pool waits for its threads.
+await loadDigests();
 
 /** Shows that the thread answers. */
 export function ping(): void {}

@@ -82,4 +82,6 @@ export interface ThreadReport {
     readonly outcome: string;
     readonly seconds: number;
   }[];
+  /** Why chunks are digested by hash-wasm, told once by each thread that does so. */
+  readonly slowDigests: string | undefined;
 }

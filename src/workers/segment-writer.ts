@@ -2,7 +2,7 @@ import type { BlobStore, ObjectWriter } from '../storage/blob-store.ts';
 import { newSegmentKey } from '../storage/keys.ts';
 import type { DigestEngine } from './digest-engine.ts';
 import type { Inbox } from './inbox.ts';
-import { digest } from './thread-report.ts';
+import { digest } from './timed-digest.ts';
 
 /** Writes under way at the same time: the store works while the next buffer is digested. */
 const MAX_WRITES_AHEAD = 3;

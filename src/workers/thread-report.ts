@@ -1,6 +1,5 @@
 import { parentPort } from 'node:worker_threads';
 import { observeStore } from '../storage/store-requests.ts';
-import type { DigestEngine } from './digest-engine.ts';
 import type { ThreadReport } from './protocol.ts';
 
 const DELAY_MS = 200;
@@ -11,6 +10,7 @@ const MAX_REQUESTS = 10_000;
 class Reporter {
   readonly #digested = new Map<string, { bytes: number; seconds: number }>();
   readonly #storeRequests: ThreadReport['storeRequests'][number][] = [];
+  #slowDigests: string | undefined;
   #isDue = false;
 
   digested(engine: string, bytes: number, seconds: number): void {
@@ -29,6 +29,12 @@ class Reporter {
     this.#tellSoon();
   }
 
+  /** @param problem why OpenSSL can't be used for chunks */
+  digestsSlowly(problem: string): void {
+    this.#slowDigests = problem;
+    this.#tellSoon();
+  }
+
   #tellSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -44,7 +50,9 @@ class Reporter {
     }));
     const storeRequests = this.#storeRequests.splice(0);
     this.#digested.clear();
-    const report: ThreadReport = { kind: 'report', digested, storeRequests };
+    const slowDigests = this.#slowDigests;
+    this.#slowDigests = undefined;
+    const report: ThreadReport = { kind: 'report', digested, storeRequests, slowDigests };
     parentPort?.postMessage(report, []);
   }
 }
@@ -55,11 +63,4 @@ export const reporter = new Reporter();
 /** From now on the store's requests in this thread are told too. */
 export function reportStoreRequests(): void {
   observeStore((operation, outcome, seconds) => reporter.storeRequest(operation, outcome, seconds));
-}
-
-/** Digests bytes, and tells how long that took. */
-export function digest(engine: DigestEngine, bytes: Uint8Array): void {
-  const begin = performance.now();
-  engine.update(bytes);
-  reporter.digested(engine.name, bytes.length, (performance.now() - begin) / 1000);
 }

@@ -102,7 +102,8 @@ describe('the image', () => {
     console.log(`the image: ${Math.round(bytes / 1e6)} MB without its base`);
     expect(bytes).toBeLessThan(MAX_IMAGE_BYTES - BASE_BYTES);
 
-    const look = 'echo node_modules/uWebSockets.js/*.node /root/.npm* /opt/pierone/src*';
+    const look =
+      'echo node_modules/uWebSockets.js/*.node node_modules/@koromix/*/*/*.node /root/.npm* /opt/pierone/src*';
     const { stdout } = await containers.podman(
       'run',
       '--rm',
@@ -114,7 +115,8 @@ describe('the image', () => {
     );
     const { platform, arch, versions } = process;
     const binary = `node_modules/uWebSockets.js/uws_${platform}_${arch}_${versions.modules}.node`;
-    expect(stdout.trim()).toBe(`${binary} /root/.npm* /opt/pierone/src*`);
+    const koffi = `node_modules/@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`;
+    expect(stdout.trim()).toBe(`${binary} ${koffi} /root/.npm* /opt/pierone/src*`);
   });
 
   test('refuses to run without access control where others reach it, and says how to', async () => {

