@@ -6,7 +6,7 @@ import { type OpenedStore, readObject, writeObject } from '../support/objects.ts
 import { SeededRandom } from '../support/seeded-random.ts';
 
 const MIB = 1024 * 1024;
-const SIZE = 3 * MIB + 17;
+const SIZE = 6 * MIB + 17;
 /** Steps may grow while it is read. */
 const LARGE_SIZE = 14 * MIB + 17;
 /** More than may have large read-ahead at the same time. */
