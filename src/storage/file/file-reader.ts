@@ -5,7 +5,7 @@ import { ReaderPace } from '../reader-pace.ts';
 import { translateFileError } from './file-error.ts';
 
 /** Of a reader that keeps up; a slow one holds what it is reading, and no more. */
-const STEPS_AHEAD = 3;
+const STEPS_AHEAD = 2;
 
 /** The bytes `start` (inclusive) to `end` (exclusive) of a file; see BlobStore.read. */
 export async function* readFileRange(
