@@ -17,12 +17,11 @@ const ENTRY_BYTES = 1024;
 const CONDITIONS = ['if-none-match', 'if-match', 'range', 'if-range'];
 
 interface KeptAnswer {
+  /** Without a body it is for HEAD alone. */
   readonly answer: Answer;
   readonly route: Route['kind'];
   /** Whoever may pull from it may have the answer. Undefined: whoever is known. */
   readonly repository: RepositoryName | undefined;
-  /** False: its body is missing, so that it is for HEAD alone. */
-  readonly isWhole: boolean;
 }
 
 /** Answers to GET and HEAD that can't change, by the path of the request, as they were given before. */
@@ -35,7 +34,7 @@ export class KeptAnswers {
   find(method: string, path: string): KeptAnswer | undefined {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const kept = this.#answers.get(path);
-    return kept?.isWhole || method === 'HEAD' ? kept : undefined;
+    return kept?.answer.body !== undefined || method === 'HEAD' ? kept : undefined;
   }
 
   keep(path: string, kept: KeptAnswer): void {
@@ -59,8 +58,7 @@ export function sendAndKeep(
   answer: Answer,
 ): void {
   exchange.send(answer);
-  const isWhole = answer.body !== undefined;
-  parts.answers.keep(exchange.path, { answer, route, repository, isWhole });
+  parts.answers.keep(exchange.path, { answer, route, repository });
 }
 
 /**
