@@ -23,7 +23,9 @@ export async function startPing(url: string): Promise<Ping> {
   await child.line(/^ready$/);
   return {
     async stop() {
-      const [text] = await Promise.all([child.line(/^\[/), child.stop()]);
+      process.kill(child.pid, 'SIGTERM');
+      const text = await child.line(/^\[/);
+      await child.stop();
       return LATENCIES.parse(JSON.parse(text));
     },
   };
