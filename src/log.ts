@@ -126,25 +126,56 @@ function isStream(value: unknown): value is DestinationStream {
 }
 
 function textOf(line: AccessLine): string {
-  const { trace, status } = line;
+  const { code, trace } = line;
   return (
-    `{"level":"info"${timeField()},"requestId":${quote(line.requestId)},"method":${quote(line.method)}` +
-    `,"path":${quote(line.path)},"route":"${line.route}"${status === undefined ? '' : `,"status":${status}`}` +
-    `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms},"client":${quote(line.client)}` +
-    (line.uid === undefined ? '' : `,"uid":${quote(line.uid)}`) +
-    (line.userAgent === undefined ? '' : `,"userAgent":${quote(line.userAgent)}`) +
-    (line.code === undefined ? '' : `,"code":"${line.code}"`) +
+    `{"level":"info"${timeField()},"requestId":"${inQuotes(line.requestId)}${resourceText(line)}` +
+    `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms}${callerText(line)}` +
+    (code === undefined ? '' : `,"code":"${code}"`) +
     (line.isCut ? ',"isCut":true' : '') +
     (trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"` : '') +
     ',"msg":"request"}\n'
   );
 }
 
+/** A part of a line, which the line after it often has, too. */
+interface KeptText {
+  readonly line: AccessLine;
+  readonly text: string;
+}
+
+let lastResource: KeptText | undefined;
+
+function resourceText(line: AccessLine): string {
+  const { method, path, route, status } = line;
+  const last = lastResource?.line;
+  const isSame = last?.path === path && last.method === method && last.route === route;
+  if (lastResource && isSame && last.status === status) return lastResource.text;
+  const shown = status === undefined ? '' : `,"status":${status}`;
+  const text = `","method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"${shown}`;
+  lastResource = { line, text };
+  return text;
+}
+
+let lastCaller: KeptText | undefined;
+
+function callerText(line: AccessLine): string {
+  const { client, uid, userAgent } = line;
+  const last = lastCaller?.line;
+  const isSame = last?.client === client && last.uid === uid && last.userAgent === userAgent;
+  if (lastCaller && isSame) return lastCaller.text;
+  const shownUid = uid === undefined ? '' : `,"uid":"${inQuotes(uid)}"`;
+  const shownAgent = userAgent === undefined ? '' : `,"userAgent":"${inQuotes(userAgent)}"`;
+  const text = `,"client":"${inQuotes(client)}"${shownUid}${shownAgent}`;
+  lastCaller = { line, text };
+  return text;
+}
+
 /** ASCII that stands in JSON as it is, which nearly every text here is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+/** As it stands between the quotes of a JSON string. */
+function inQuotes(text: string): string {
+  return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 /** How long a line may wait, and how many characters: a write for each line would cost more than the line. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8';
 import { IssuerError } from './auth/issuers-file.ts';
 import { TeamsFileError } from './auth/teams-file-content.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -27,6 +28,9 @@ const OPERATOR_ERRORS = [
 
 /** The AWS SDK prints it in every thread. Its version is fixed here; which Node.js it needs is our matter. */
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+/** So small a young generation is collected sooner by one thread than by several that have to be woken. */
+setFlagsFromString('--no-parallel-scavenge');
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) {

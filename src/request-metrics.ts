@@ -7,15 +7,17 @@ export interface RequestMeasure {
   readonly method: string;
   /** Undefined: its client was gone before the answer. */
   readonly status: number | undefined;
-  readonly seconds: number;
+  readonly ms: number;
   /** Of bodies, as far as they were taken, and sent. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
-  readonly errorCode: string | undefined;
+  /** Of an error. */
+  readonly code: string | undefined;
 }
 
 /** Requests of one kind. */
 interface Series {
+  readonly status: number | undefined;
   readonly labels: { readonly route: string; readonly method: string; readonly status: string };
   /** How many took as long as a bound, and longer than the one before. */
   readonly buckets: number[];
@@ -36,6 +38,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  */
 export class RequestMetrics {
   readonly #series = new Map<string, Series>();
+  /** That of the request before: the next one is often of the same kind. */
+  #last: Series | undefined;
   readonly #errors: Counter;
   #open = 0;
 
@@ -64,7 +68,8 @@ export class RequestMetrics {
 
   requestEnded(measure: RequestMeasure): void {
     this.#open -= 1;
-    const { seconds } = measure;
+    const { code } = measure;
+    const seconds = measure.ms / 1000;
     const series = this.#seriesOf(measure.route, measure.method, measure.status);
     let bucket = 0;
     while (seconds > (BOUNDS[bucket] ?? Infinity)) bucket += 1;
@@ -73,20 +78,20 @@ export class RequestMetrics {
     series.seconds += seconds;
     series.receivedBytes += measure.receivedBytes;
     series.sentBytes += measure.sentBytes;
-    const { errorCode: code } = measure;
     if (code !== undefined) this.#errors.inc({ code });
   }
 
   #seriesOf(route: string, method: string, status: number | undefined): Series {
-    const key = `${route} ${method} ${status}`;
-    const known = this.#series.get(key);
-    if (known) return known;
+    const last = this.#last;
+    if (last?.status === status && last?.labels.method === method && last.labels.route === route) {
+      return last;
+    }
     const shownMethod = METHODS.has(method) ? method : 'other';
-    if (shownMethod !== method) return this.#seriesOf(route, shownMethod, status);
-    const labels = { route, method, status: String(status ?? 'gone') };
-    const buckets = BOUNDS.map(() => 0);
-    const series = { labels, buckets, count: 0, seconds: 0, receivedBytes: 0, sentBytes: 0 };
+    const key = `${route} ${shownMethod} ${status}`;
+    const labels = { route, method: shownMethod, status: String(status ?? 'gone') };
+    const series = this.#series.get(key) ?? newSeries(status, labels);
     this.#series.set(key, series);
+    this.#last = series;
     return series;
   }
 
@@ -105,6 +110,11 @@ export class RequestMetrics {
       },
     });
   }
+}
+
+function newSeries(status: Series['status'], labels: Series['labels']): Series {
+  const buckets = BOUNDS.map(() => 0);
+  return { status, labels, buckets, count: 0, seconds: 0, receivedBytes: 0, sentBytes: 0 };
 }
 
 const DURATION = 'pierone_http_request_duration_seconds';

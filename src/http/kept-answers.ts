@@ -38,8 +38,11 @@ export class KeptAnswers {
   }
 
   keep(path: string, kept: KeptAnswer): void {
-    if ((kept.answer.body?.length ?? 0) > MAX_BODY_BYTES) return;
-    this.#answers.set(path, { ...kept, answer: { ...kept.answer, isFixed: true } });
+    const { body } = kept.answer;
+    if ((body?.length ?? 0) > MAX_BODY_BYTES) return;
+    // Bytes of a length that need not be counted.
+    const bytes = typeof body === 'string' ? { body: Buffer.from(body) } : {};
+    this.#answers.set(path, { ...kept, answer: { ...kept.answer, ...bytes, isFixed: true } });
   }
 }
 

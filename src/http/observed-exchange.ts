@@ -71,7 +71,9 @@ export class ObservedExchange implements Exchange {
     if (!this.#exchange.isOpen) return;
     const { status, body } = answer;
     this.status = status;
-    if (body !== undefined && this.method !== 'HEAD') this.sentBytes = Buffer.byteLength(body);
+    if (body !== undefined && this.method !== 'HEAD') {
+      this.sentBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    }
     this.#exchange.send(this.#withId(answer));
   }
 

@@ -29,11 +29,17 @@ const NO_SUCH_PATH =
 /** Answers every request: finds the handler, and turns what it throws into an answer. */
 export function registryHandler(parts: RegistryParts): Handler {
   return observeRequests(parts, (exchange) => {
-    if (giveKept(exchange, parts)) return undefined;
-    return dispatch(exchange, parts).catch((error: unknown) => {
+    const answerError = (error: unknown) => {
       const { notes } = exchange;
       notes.errorCode = sendError(exchange, error, notes.id, parts.proxies, parts.log).code;
-    });
+    };
+    try {
+      if (giveKept(exchange, parts)) return undefined;
+    } catch (error) {
+      answerError(error);
+      return undefined;
+    }
+    return dispatch(exchange, parts).catch(answerError);
   });
 }
 

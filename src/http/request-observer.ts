@@ -58,7 +58,7 @@ function observe(
 ): Promise<void> | undefined {
   const begin = performance.now();
   // Once the answer is out, it can't be asked for any more.
-  const client = parts.accessLog && parts.proxies.addressOf(exchange);
+  const client = parts.accessLog ? parts.proxies.addressOf(exchange) : '';
   parts.metrics.requestBegan();
   const work = handler(exchange);
   if (work) return work.then(() => tellEnd(exchange, client, begin, parts));
@@ -68,16 +68,13 @@ function observe(
 
 function tellEnd(
   exchange: ObservedExchange,
-  client: string | undefined,
+  client: string,
   begin: number,
   { metrics, accessLog }: ObserverParts,
 ): void {
-  const ms = performance.now() - begin;
-  const { method, status, receivedBytes, sentBytes } = exchange;
-  const { route, errorCode } = exchange.notes;
-  const seconds = ms / 1000;
-  metrics.requestEnded({ route, method, status, seconds, receivedBytes, sentBytes, errorCode });
-  if (accessLog && client !== undefined) accessLog(lineOf(exchange, client, ms));
+  const line = lineOf(exchange, client, performance.now() - begin);
+  metrics.requestEnded(line);
+  accessLog?.(line);
 }
 
 function lineOf(exchange: ObservedExchange, client: string, ms: number): AccessLine {

@@ -5,6 +5,7 @@ import type { PaceRule } from './pace.ts';
 import { type Refusal, refusalAnswer } from './refusal.ts';
 import { UwsBody } from './uws-body.ts';
 import { CLOSE, KEEP_ALIVE, writeHead } from './uws-head.ts';
+import type { UwsPeers } from './uws-peers.ts';
 import { UwsStream } from './uws-stream.ts';
 
 /** Larger answers wait for their reader in our memory, not in a copy of uWebSockets.js' own, and at our pace. */
@@ -13,8 +14,10 @@ const MAX_SENT_AT_ONCE_BYTES = 64 * 1024;
 /** What an exchange wants to know of its server. */
 export interface UwsServer {
   readonly pace: PaceRule;
+  readonly peers: UwsPeers;
   /** Its answer is the last one on its connection. */
   isLast(exchange: UwsExchange): boolean;
+  /** Of one that was not over when its callback was left. */
   onEnd(exchange: UwsExchange): void;
 }
 
@@ -66,14 +69,15 @@ export class UwsExchange implements Exchange {
     this.body = this.#body;
   }
 
-  /** Call it at the end of the callback that brought the request: the rest of it goes on later. */
-  leaveCallback(): void {
+  /** Call it at the end of the callback that brought the request. @returns whether the rest of it goes on later. */
+  leaveCallback(): boolean {
     this.#isInCallback = false;
     if (!this.#isEnded) this.#response.onAborted(() => this.#gone());
+    return !this.#isEnded;
   }
 
   get remoteAddress(): string {
-    return this.#isEnded ? '' : addressOf(this.#response);
+    return this.#isEnded ? '' : this.#server.peers.addressOf(this.#response);
   }
 
   get signal(): AbortSignal {
@@ -225,17 +229,21 @@ export class UwsExchange implements Exchange {
   }
 
   #sendNow(answer: Answer): void {
-    this.#cork(() => {
-      const { status, body = '' } = answer;
-      this.#writeHead(answer);
-      if (status === 204 || status === 304) this.#response.endWithoutBody();
-      else if (this.method === 'HEAD') {
-        const length = answer.headers['Content-Length'] ?? String(Buffer.byteLength(body));
-        this.#response.writeHeader('Content-Length', String(length));
-        this.#response.endWithoutBody();
-      } else this.#response.end(body);
-    });
+    if (this.#isEnded) return;
+    if (this.#isInCallback) this.#writeAll(answer);
+    else this.#response.cork(() => this.#writeAll(answer));
     this.#done();
+  }
+
+  #writeAll(answer: Answer): void {
+    const { status, body = '' } = answer;
+    this.#writeHead(answer);
+    if (status === 204 || status === 304) this.#response.endWithoutBody();
+    else if (this.method === 'HEAD') {
+      const length = answer.headers['Content-Length'] ?? String(Buffer.byteLength(body));
+      this.#response.writeHeader('Content-Length', String(length));
+      this.#response.endWithoutBody();
+    } else this.#response.end(body);
   }
 
   /** Writes one chunk, after the head if one is given. Waited for when the kernel doesn't take it at once. */
@@ -286,17 +294,10 @@ export class UwsExchange implements Exchange {
   #done(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#server.onEnd(this);
+    if (!this.#isInCallback) this.#server.onEnd(this);
   }
 }
 
 async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
   yield chunk;
-}
-
-/** uWebSockets.js' own text costs more than all else that an answer from memory needs; it is for IPv6. */
-function addressOf(response: HttpResponse): string {
-  const bytes = new Uint8Array(response.getRemoteAddress());
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
-  return Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
 }

@@ -10,6 +10,7 @@ import {
 import type { PaceRule } from './pace.ts';
 import { readTlsFiles } from './tls-files.ts';
 import { UwsExchange, type UwsServer } from './uws-exchange.ts';
+import { UwsPeers } from './uws-peers.ts';
 
 // It exists, and the package's types lack it.
 declare module 'uWebSockets.js' {
@@ -44,6 +45,7 @@ class UwsTransport implements Transport, UwsServer {
   readonly #handler: Handler;
   readonly #running = new Set<UwsExchange>();
   readonly #activity = new Activity();
+  readonly peers = new UwsPeers();
   /** The last one listens. Those before it serve the connections that they accepted with an older certificate. */
   readonly #apps: uWS.TemplatedApp[] = [];
   readonly #rearm: NodeJS.Timeout;
@@ -58,6 +60,7 @@ class UwsTransport implements Transport, UwsServer {
     this.#rearm = setInterval(() => {
       const nowMs = Date.now();
       for (const exchange of this.#running) exchange.rearm(nowMs);
+      this.peers.review(this.#running);
     }, REARM_MS);
     this.#rearm.unref();
   }
@@ -86,6 +89,7 @@ class UwsTransport implements Transport, UwsServer {
     if (this.#isStopping) return;
     if (tls && this.#port === 0) this.#port = await freePort(this.#options.host);
     const app = this.#serve(newApp(tls));
+    this.peers.watch(app);
     // An app keeps its certificate. In one turn, so that next to no client finds the port closed.
     this.#closePort();
     this.#socket = await listen(app, this.#options.host, this.#port);
@@ -121,13 +125,14 @@ class UwsTransport implements Transport, UwsServer {
   #serve(app: uWS.TemplatedApp): uWS.TemplatedApp {
     return app.any('/*', (response, request) => {
       const exchange = new UwsExchange(response, request, this);
-      this.#running.add(exchange);
-      this.#activity.begin();
-      this.#activity.begin();
       const work = this.#answer(exchange);
-      exchange.leaveCallback();
-      if (work) void work.finally(() => this.#activity.end());
-      else this.#activity.end();
+      if (exchange.leaveCallback()) {
+        this.#activity.begin();
+        this.#running.add(exchange);
+      }
+      if (!work) return;
+      this.#activity.begin();
+      void work.finally(() => this.#activity.end());
     });
   }
 
