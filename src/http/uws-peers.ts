@@ -1,7 +1,11 @@
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
-
 /** Longer than uWebSockets.js keeps a connection on which nothing is under way. */
 const FORGET_MS = 60_000;
+
+/** The part of uWebSockets.js' responses that tells where they go. */
+interface Response {
+  getRemoteAddress(): ArrayBuffer;
+  getRemoteAddressAsText(): ArrayBuffer;
+}
 
 /**
  * The addresses of the connections' other ends. uWebSockets.js tells an address in new memory each time, which takes longer than
@@ -16,15 +20,13 @@ export class UwsPeers {
   #othersSeenMs = 0;
   #other = '';
 
-  /** Call it before the app listens: it is told of each connection before that asks for anything. */
-  watch(app: TemplatedApp): void {
-    app.filter((response, change) => {
-      if (Number(change) > 0) this.#see(readAddress(response));
-    });
+  /** Call it for each connection, before that asks for anything. */
+  opened(response: Response): void {
+    this.#see(readAddress(response));
   }
 
   /** As text. */
-  addressOf(response: HttpResponse): string {
+  addressOf(response: Response): string {
     if (this.#isOnly) return this.#address;
     const address = readAddress(response);
     this.#see(address);
@@ -62,7 +64,7 @@ export class UwsPeers {
 }
 
 /** uWebSockets.js' own text is slower still; it is for IPv6. */
-function readAddress(response: HttpResponse): string {
+function readAddress(response: Response): string {
   const bytes = new Uint8Array(response.getRemoteAddress());
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   return Buffer.from(response.getRemoteAddressAsText()).toString('latin1');

@@ -89,7 +89,6 @@ class UwsTransport implements Transport, UwsServer {
     if (this.#isStopping) return;
     if (tls && this.#port === 0) this.#port = await freePort(this.#options.host);
     const app = this.#serve(newApp(tls));
-    this.peers.watch(app);
     // An app keeps its certificate. In one turn, so that next to no client finds the port closed.
     this.#closePort();
     this.#socket = await listen(app, this.#options.host, this.#port);
@@ -123,6 +122,9 @@ class UwsTransport implements Transport, UwsServer {
   }
 
   #serve(app: uWS.TemplatedApp): uWS.TemplatedApp {
+    app.filter((response, change) => {
+      if (Number(change) > 0) this.peers.opened(response);
+    });
     return app.any('/*', (response, request) => {
       const exchange = new UwsExchange(response, request, this);
       const work = this.#answer(exchange);

@@ -73,6 +73,23 @@ export function describeTransport(name: string, listen: Listen): void {
         expect(exchange.body).toBeUndefined();
         expect((await request('POST', '/', { 'Content-Length': 0 })).exchange.body).toBeUndefined();
       });
+
+      test('knows the address of its own connection, whatever others come from', async () => {
+        const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+        const clients: RawClient[] = [];
+        for (const address of addresses) {
+          clients.push(await RawClient.open(served.transport.port, undefined, address));
+          // Those that were there before keep theirs.
+          for (const [place, client] of clients.entries()) {
+            client.send(requestHead('GET', '/'));
+            const exchange = await served.next();
+            expect(exchange.remoteAddress).toBe(addresses[place]);
+            exchange.send(text('hello'));
+            await client.readAnswer();
+          }
+        }
+        for (const client of clients) client.end();
+      });
     });
 
     describe('an answer', () => {

@@ -81,8 +81,9 @@ export class RawClient {
    * @param authority whose certificates are trusted; without it the connection is plain
    * @throws the error of the socket, such as ECONNREFUSED
    */
-  static async open(port: number, authority?: Buffer): Promise<RawClient> {
-    const address = { port, host: '127.0.0.1' };
+  /** @param localAddress where it seems to come from */
+  static async open(port: number, authority?: Buffer, localAddress?: string): Promise<RawClient> {
+    const address = { port, host: '127.0.0.1', ...(localAddress && { localAddress }) };
     const socket = authority ? connectTls({ ...address, ca: authority }) : connect(address);
     socket.setNoDelay(true);
     await once(socket, authority ? 'secureConnect' : 'connect');

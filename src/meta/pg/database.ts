@@ -14,6 +14,12 @@ export interface Queryable {
   query<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]>;
 }
 
+/** In a transaction. */
+export interface TransactionQueryable extends Queryable {
+  /** Goes out with the statement behind it, without a round trip of its own; its error is the transaction's. */
+  send(statement: Statement, values: unknown[]): void;
+}
+
 export interface DatabaseOptions {
   /** A libpq connection URL. */
   readonly url: string;
@@ -54,6 +60,8 @@ export class Database implements Queryable {
     this.#pool = new Pool({
       ...connectionOptions(options.url),
       max: options.maxConnections,
+      // Only a transaction sends several statements at once: each connection has one user at a time.
+      pipeline: true,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
     });
     this.#pool.on('error', options.onIdleError);
@@ -81,7 +89,7 @@ export class Database implements Queryable {
    * @throws MetadataUnavailable, after which the transaction may have been committed or not
    */
   transaction<T>(
-    work: (query: Queryable, rollback: (result: T) => never) => Promise<T>,
+    work: (query: TransactionQueryable, rollback: (result: T) => never) => Promise<T>,
   ): Promise<T> {
     return this.#retry(() => this.#attempt(work));
   }
@@ -111,7 +119,9 @@ export class Database implements Queryable {
     await this.#pool.end();
   }
 
-  async #attempt<T>(work: (query: Queryable, rollback: (result: T) => never) => Promise<T>) {
+  async #attempt<T>(
+    work: (query: TransactionQueryable, rollback: (result: T) => never) => Promise<T>,
+  ) {
     const client = await this.#pool.connect();
     let broken: Error | undefined;
     // Without a listener a connection that dies between two statements would end the process.
@@ -120,15 +130,7 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query('begin');
-      const queryable: Queryable = {
-        query: (statement, values) => this.#query(client, statement, values),
-      };
-      const result = await work(queryable, (value) => {
-        throw new Rollback(value);
-      });
-      await client.query('commit');
-      return result;
+      return await this.#run(client, work);
     } catch (error) {
       if (isConnectionLost(error)) broken = asError(error);
       else await client.query('rollback').catch((failure: Error) => (broken = failure));
@@ -137,6 +139,40 @@ export class Database implements Queryable {
       client.off('error', onError);
       client.release(broken);
     }
+  }
+
+  /** From `begin` to `commit`. What isn't waited for fails before what comes after it: its error is the one that tells. */
+  async #run<T>(
+    client: PoolClient,
+    work: (query: TransactionQueryable, rollback: (result: T) => never) => Promise<T>,
+  ): Promise<T> {
+    let sent: Promise<unknown>[] = [];
+    const add = (promise: Promise<unknown>): void => {
+      // It is met by what is waited for next.
+      promise.catch(() => undefined);
+      sent.push(promise);
+    };
+    const settle = async () => {
+      const before = sent;
+      sent = [];
+      await Promise.all(before);
+    };
+    add(client.query('begin'));
+    const query = async <Row extends QueryResultRow>(statement: Statement, values: unknown[]) => {
+      const rows = this.#query<Row>(client, statement, values);
+      add(rows);
+      await settle();
+      return rows;
+    };
+    const send = (statement: Statement, values: unknown[]) => {
+      add(this.#query(client, statement, values));
+    };
+    const result = await work({ query, send }, (value) => {
+      throw new Rollback(value);
+    });
+    add(client.query('commit'));
+    await settle();
+    return result;
   }
 
   async #query<Row extends QueryResultRow>(

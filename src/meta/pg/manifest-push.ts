@@ -4,7 +4,7 @@ import { LATEST, type Tag } from '../../oci/reference.ts';
 import { decideTag, type Mutability, type TagDecision, type TagState } from '../../oci/tag-rule.ts';
 import type { ManifestPush, ManifestPushResult } from '../metadata-store.ts';
 import type { EventRouting } from '../outbox-records.ts';
-import type { Database, Queryable } from './database.ts';
+import type { Database, Queryable, TransactionQueryable } from './database.ts';
 import { outboxParameters, REPEATED_AFTER, withOutbox } from './outbox-statements.ts';
 import { lockRepository } from './repositories.ts';
 import { principalColumns, toDigest } from './rows.ts';
@@ -13,18 +13,18 @@ import { addAnnotatedSource, setTagSources } from './scm-push.ts';
 /** What the push references and the repository doesn't have, with each of the tags that there are; one row without a tag else. */
 const STATE = {
   name: 'manifest-push-state',
-  text: `select m.missing, t.name, t.digest, t.mutability, t.media_type, t.bytes
-         from (select array(
-                 select wanted.digest from unnest($2::text[]) as wanted (digest)
-                 where not exists (select from blob_links l where l.repository_id = $1 and l.digest = wanted.digest)
-                 union
-                 select wanted.digest from unnest($3::text[]) as wanted (digest)
-                 where not exists (select from manifests m where m.repository_id = $1 and m.digest = wanted.digest)
-               ) as missing) m
-         left join (select t.name, t.digest, t.mutability, m.media_type,
-                           case when t.mutability = 'append-only' then m.bytes end as bytes
-                    from tags t join manifests m using (repository_id, digest)
-                    where t.repository_id = $1 and t.name = any($4)) t on true`,
+  text: `select array(
+                  select wanted.digest from unnest($2::text[]) as wanted (digest)
+                  where not exists (select from blob_links l where l.repository_id = r.id and l.digest = wanted.digest)
+                  union
+                  select wanted.digest from unnest($3::text[]) as wanted (digest)
+                  where not exists (select from manifests m where m.repository_id = r.id and m.digest = wanted.digest)
+                ) as missing,
+                t.name, t.digest, t.mutability, m.media_type, case when t.mutability = 'append-only' then m.bytes end as bytes
+         from repositories r
+         left join tags t on t.repository_id = r.id and t.name = any($4)
+         left join manifests m on m.repository_id = t.repository_id and m.digest = t.digest
+         where r.name = $1`,
 };
 const LATEST_TAG = {
   name: 'tag-state-latest',
@@ -145,15 +145,19 @@ export async function pushManifest(
   { isMutableTag, routing }: PushRules,
 ): Promise<ManifestPushResult> {
   const attempt = await database.transaction<Attempt>(async (query, rollback) => {
-    const { id, lastTagged } = await lockRepository(query, push.repository, push.tags.length);
-    const { missing, tags } = await findState(query, id, push);
+    // At once, one after the other: what is found is found under the lock.
+    const [{ id, lastTagged }, rows] = await Promise.all([
+      lockRepository(query, push.repository, push.tags.length),
+      findState(query, push),
+    ]);
+    const { missing, tags } = await readState(query, id, push, rows);
     if (missing.length > 0) return rollback({ kind: 'missing', digests: missing });
     const decided = decideTags(tags, push, isMutableTag);
     const refused = refusedOf(decided);
     if (refused.length > 0) return rollback({ kind: 'refused', refused });
-    await addManifest(query, id, push);
-    await setTags(query, id, { push, routing }, decided, lastTagged);
-    await setTagSources(query, id, push);
+    addManifest(query, id, push);
+    setTags(query, id, { push, routing }, decided, lastTagged);
+    setTagSources(query, id, push);
     return { kind: 'stored' };
   });
   if (attempt.kind !== 'refused') return attempt;
@@ -161,9 +165,11 @@ export async function pushManifest(
   return { kind: 'refused', refusals: attempt.refused };
 }
 
-async function findState(query: Queryable, id: string, push: ManifestPush) {
-  const { blobs, manifests } = push.manifest;
-  const rows = await query.query<StateRow>(STATE, [id, blobs, manifests, push.tags]);
+function findState(query: Queryable, { repository, manifest, tags }: ManifestPush) {
+  return query.query<StateRow>(STATE, [repository, manifest.blobs, manifest.manifests, tags]);
+}
+
+async function readState(query: Queryable, id: string, push: ManifestPush, rows: StateRow[]) {
   const tags = new Map<string, TagState>();
   for (const row of rows) if (row.name !== null) tags.set(row.name, toTagState(row));
   // Its name is no row's: it means another tag.
@@ -192,12 +198,12 @@ function decideTags(
   });
 }
 
-async function addManifest(query: Queryable, id: string, push: ManifestPush): Promise<void> {
+function addManifest(query: TransactionQueryable, id: string, push: ManifestPush): void {
   const { digest, manifest, bytes } = push;
   // Sorted, so that two pushes never wait for each other's rows in turn.
   const [blobs, children] = [manifest.blobs.toSorted(), manifest.manifests.toSorted()];
   const places = new Map(manifest.members.map((member, place) => [member, place]));
-  await query.query(ADD_MANIFEST, [
+  query.send(ADD_MANIFEST, [
     id,
     digest,
     manifest.mediaType,
@@ -211,24 +217,24 @@ async function addManifest(query: Queryable, id: string, push: ManifestPush): Pr
     blobs.map((blob) => places.get(blob) ?? null),
     children,
   ]);
-  await addAnnotatedSource(query, push);
+  addAnnotatedSource(query, push);
 }
 
-async function setTags(
-  query: Queryable,
+function setTags(
+  query: TransactionQueryable,
   id: string,
   routed: RoutedPush,
   decided: readonly Decided[],
   lastTagged: Date,
-): Promise<void> {
+): void {
   for (const [index, { tag, current, decision }] of decided.entries()) {
     const created = new Date(lastTagged.getTime() - (decided.length - 1 - index));
     if (decision.kind === 'create') {
       const event = eventParameters(routed, tag, 'created', undefined);
-      await query.query(ADD_TAG, [...event, id, decision.mutability, created]);
+      query.send(ADD_TAG, [...event, id, decision.mutability, created]);
     } else if (decision.kind === 'replace') {
       const event = eventParameters(routed, tag, 'replaced', current?.digest);
-      await query.query(REPLACE_TAG, [...event, id, created]);
+      query.send(REPLACE_TAG, [...event, id, created]);
     }
   }
 }

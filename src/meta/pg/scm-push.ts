@@ -1,6 +1,6 @@
 import { readScmKeys, type ScmFinding, type ScmOrigin } from '../../oci/scm-source.ts';
 import type { ManifestPush } from '../metadata-store.ts';
-import type { Queryable } from './database.ts';
+import type { TransactionQueryable } from './database.ts';
 
 const ADD_SOURCE = {
   name: 'scm-source-add',
@@ -21,14 +21,14 @@ const SET_TAG_SOURCES = {
 };
 
 /** What a blob or a manifest says; the same content says the same always. */
-export async function addSource(
-  query: Queryable,
+export function addSource(
+  query: TransactionQueryable,
   digest: string,
   origin: Exclude<ScmOrigin, 'header'>,
   finding: ScmFinding,
-): Promise<void> {
+): void {
   const source = finding.kind === 'valid' ? finding.source : undefined;
-  await query.query(ADD_SOURCE, [
+  query.send(ADD_SOURCE, [
     digest,
     origin,
     source?.url ?? null,
@@ -39,14 +39,14 @@ export async function addSource(
   ]);
 }
 
-export async function addAnnotatedSource(query: Queryable, push: ManifestPush): Promise<void> {
+export function addAnnotatedSource(query: TransactionQueryable, push: ManifestPush): void {
   const finding = readScmKeys(push.manifest.annotations ?? {});
-  if (finding) await addSource(query, push.digest, 'annotation', finding);
+  if (finding) addSource(query, push.digest, 'annotation', finding);
 }
 
-export async function setTagSources(query: Queryable, id: string, push: ManifestPush) {
+export function setTagSources(query: TransactionQueryable, id: string, push: ManifestPush): void {
   const { scmSource: source, tags, digest } = push;
   if (!source || tags.length === 0) return;
   const { url, revision, author, status } = source;
-  await query.query(SET_TAG_SOURCES, [id, tags, digest, url, revision, author, status]);
+  query.send(SET_TAG_SOURCES, [id, tags, digest, url, revision, author, status]);
 }

@@ -184,7 +184,7 @@ export class PgScmSourceRecords implements ScmSourceRecords {
     found: { readonly origin: 'file' | 'label'; readonly finding: ScmFinding } | undefined,
   ): Promise<void> {
     await this.#database.transaction(async (query) => {
-      if (found) await addSource(query, digest, found.origin, found.finding);
+      if (found) addSource(query, digest, found.origin, found.finding);
       await query.query(END, [digest, 'done', null]);
     });
   }
