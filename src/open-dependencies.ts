@@ -1,13 +1,13 @@
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
 import { type MetadataStore, MetadataUnavailable } from './meta/metadata-store.ts';
-import type { EventRouting } from './meta/outbox-records.ts';
 import {
   EmbeddedPostgresError,
   startEmbeddedPostgres,
 } from './meta/pg/embedded/embedded-postgres.ts';
 import { migrate } from './meta/pg/migrate.ts';
 import { openPgMetadataStore } from './meta/pg/pg-metadata-store.ts';
+import type { EventRouting } from './meta/records/outbox-records.ts';
 import type { Metrics } from './metrics.ts';
 import { matchesAny } from './oci/tag-rule.ts';
 import { type Closers, StartError, StartWait } from './start-up.ts';

@@ -1,4 +1,4 @@
-import type { DeniedPush, RefusalRecords } from '../meta/metadata-store.ts';
+import type { DeniedPush, RefusalRecords } from '../meta/records/event-records.ts';
 import type { Metrics } from '../metrics.ts';
 import { OciError } from '../oci/error.ts';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';

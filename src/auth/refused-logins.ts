@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { RefusalRecords } from '../meta/metadata-store.ts';
+import type { RefusalRecords } from '../meta/records/event-records.ts';
 import { ANONYMOUS } from '../oci/principal.ts';
 
 const WINDOW_MS = 60_000;

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../log.ts';
-import {
-  MetadataUnavailable,
-  type TokenKeyRecord,
-  type TokenKeyRecords,
-} from '../meta/metadata-store.ts';
+import { MetadataUnavailable } from '../meta/metadata-store.ts';
+import type { TokenKeyRecord, TokenKeyRecords } from '../meta/records/token-key-records.ts';
 import { IdentityUnavailable } from './identity.ts';
 import type { TokenKey, TokenKeys } from './token-keys.ts';
 

@@ -1,7 +1,7 @@
-import type { FailedDelivery, OutboxRecords, SinkState } from '../meta/outbox-records.ts';
+import type { FailedDelivery, OutboxRecords, SinkState } from '../meta/records/outbox-records.ts';
 import type { Sink } from './sink.ts';
 
-export type { FailedDelivery } from '../meta/outbox-records.ts';
+export type { FailedDelivery } from '../meta/records/outbox-records.ts';
 
 /** A sink, and how deliveries to it go. */
 export interface SinkStatus {

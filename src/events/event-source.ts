@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ScmSourceRecords } from '../meta/metadata-store.ts';
+import type { ScmSourceRecords } from '../meta/records/scm-source-records.ts';
 import type { FoundScmSource } from '../oci/scm-source.ts';
 import type { CreatedTag } from './created-tag.ts';
 

@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
 import type { Locks } from '../meta/metadata-store.ts';
-import type { OutboxRecords } from '../meta/outbox-records.ts';
+import type { OutboxRecords } from '../meta/records/outbox-records.ts';
 import { BackgroundJob } from '../registry/background-job.ts';
 
 const FIRST_MS = 1000;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Locks } from '../meta/metadata-store.ts';
-import { LOGINS_QUEUE, type OutboxRecords } from '../meta/outbox-records.ts';
+import { LOGINS_QUEUE, type OutboxRecords } from '../meta/records/outbox-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { Deliveries } from './deliveries.ts';

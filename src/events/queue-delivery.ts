@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { OutboxEntry, OutboxQueue, OutboxRecords } from '../meta/outbox-records.ts';
+import type { OutboxEntry, OutboxQueue, OutboxRecords } from '../meta/records/outbox-records.ts';
 import type { Metrics } from '../metrics.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { type Breaker, pauseAfter } from './pauses.ts';

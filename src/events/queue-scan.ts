@@ -1,4 +1,4 @@
-import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/outbox-records.ts';
+import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/records/outbox-records.ts';
 
 /** What other instances wrote is found after so long. */
 const SCAN_EVERY_MS = 1000;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import type { OutboxRecords } from '../meta/outbox-records.ts';
+import type { OutboxRecords } from '../meta/records/outbox-records.ts';
 
 const RETRY_MS = 500;
 const FAILURE = 'delivered events could not be removed; it is tried until it succeeds';

@@ -1,4 +1,4 @@
-import type { EventRouting } from '../meta/outbox-records.ts';
+import type { EventRouting } from '../meta/records/outbox-records.ts';
 import type { RegistryEvent } from '../oci/registry-event.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import type { Sink } from './sink.ts';

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Log } from '../log.ts';
 import type { HeldLock, Locks } from '../meta/metadata-store.ts';
-import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/outbox-records.ts';
+import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/records/outbox-records.ts';
 import { lockOf } from './orphans.ts';
 import { Breaker } from './pauses.ts';
 import { type DeliveryMetrics, deliverQueue } from './queue-delivery.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { OutboxRecords } from '../meta/outbox-records.ts';
+import type { OutboxRecords } from '../meta/records/outbox-records.ts';
 
 const REPORT_EVERY_MS = 2000;
 /** A sink that fails now and then is logged so often. */

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { SinkState } from '../meta/outbox-records.ts';
+import type { SinkState } from '../meta/records/outbox-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Deliveries } from './deliveries.ts';
 

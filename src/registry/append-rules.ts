@@ -1,4 +1,4 @@
-import type { UploadSession } from '../meta/metadata-store.ts';
+import type { UploadSession } from '../meta/records/upload-records.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import { type DigestAlgorithm, digestAlgorithm } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { BlobRecord, MetadataStore } from '../meta/metadata-store.ts';
+import type { MetadataStore } from '../meta/metadata-store.ts';
+import type { BlobRecord } from '../meta/records/blob-records.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';

@@ -1,16 +1,15 @@
+import type { MetadataStore } from '../meta/metadata-store.ts';
 import type {
   Batches,
   FoundRepository,
-  MetadataStore,
   NamedTag,
   Part,
   TagDetails,
-  TagEvent,
-  TagEventFilter,
   TagListChoice,
   TagSummary,
   TeamStatistics,
-} from '../meta/metadata-store.ts';
+} from '../meta/records/catalog-records.ts';
+import type { TagEvent, TagEventFilter } from '../meta/records/event-records.ts';
 import { OciError } from '../oci/error.ts';
 import { LATEST, type Tag } from '../oci/reference.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';

@@ -1,10 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../log.ts';
-import {
-  type FragmentedBlob,
-  type MetadataStore,
-  MetadataUnavailable,
-} from '../meta/metadata-store.ts';
+import { type MetadataStore, MetadataUnavailable } from '../meta/metadata-store.ts';
+import type { FragmentedBlob } from '../meta/records/blob-records.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobStore, ObjectJoiner } from '../storage/blob-store.ts';
 import { newSegmentKey } from '../storage/keys.ts';

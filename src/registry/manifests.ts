@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { Log } from '../log.ts';
+import type { MetadataStore } from '../meta/metadata-store.ts';
 import type {
   ManifestPushResult,
   ManifestRecord,
-  MetadataStore,
   TagList,
   TagRecord,
-} from '../meta/metadata-store.ts';
+} from '../meta/records/manifest-records.ts';
 import { type Digest, digestAlgorithm, digestBytes } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import { parseManifest } from '../oci/manifest.ts';

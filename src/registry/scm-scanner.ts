@@ -1,9 +1,6 @@
 import type { Log } from '../log.ts';
-import {
-  MetadataUnavailable,
-  type ScmScan,
-  type ScmSourceRecords,
-} from '../meta/metadata-store.ts';
+import { MetadataUnavailable } from '../meta/metadata-store.ts';
+import type { ScmScan, ScmSourceRecords } from '../meta/records/scm-source-records.ts';
 import type { ScmScanResult, ScmScans } from '../workers/scm-scans.ts';
 import { BackgroundJob } from './background-job.ts';
 

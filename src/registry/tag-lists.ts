@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ManifestRecords, TagList } from '../meta/metadata-store.ts';
+import type { ManifestRecords, TagList } from '../meta/records/manifest-records.ts';
 import type { Page } from '../oci/page.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { SharedQuery } from './shared-query.ts';

@@ -1,4 +1,5 @@
-import type { MetadataStore, TagDetails } from '../meta/metadata-store.ts';
+import type { MetadataStore } from '../meta/metadata-store.ts';
+import type { TagDetails } from '../meta/records/catalog-records.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import { isIndexMediaType } from '../oci/media-type.ts';

@@ -1,9 +1,6 @@
 import type { Log } from '../log.ts';
-import {
-  MetadataUnavailable,
-  type UploadRecords,
-  type UploadSession,
-} from '../meta/metadata-store.ts';
+import { MetadataUnavailable } from '../meta/metadata-store.ts';
+import type { UploadRecords, UploadSession } from '../meta/records/upload-records.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';

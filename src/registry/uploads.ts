@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
-import type { MetadataStore, UploadSession } from '../meta/metadata-store.ts';
+import type { MetadataStore } from '../meta/metadata-store.ts';
+import type { UploadSession } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import type { ByteSource } from '../oci/byte-source.ts';

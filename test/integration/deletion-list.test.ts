@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { DigestCheckpoint, MetadataStore, Segment } from '../../src/meta/metadata-store.ts';
+import type { MetadataStore } from '../../src/meta/metadata-store.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
 import { openPgMetadataStore } from '../../src/meta/pg/pg-metadata-store.ts';
+import type { Segment } from '../../src/meta/records/blob-records.ts';
+import type { DigestCheckpoint } from '../../src/meta/records/upload-records.ts';
 import { type Digest, digestBytes } from '../../src/oci/digest.ts';
 import { ANONYMOUS } from '../../src/oci/principal.ts';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';

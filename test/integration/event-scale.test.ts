@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TagEventFilter } from '../../src/meta/metadata-store.ts';
 import { BETWEEN_TIMES, eventStatement } from '../../src/meta/pg/event-statements.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
+import type { TagEventFilter } from '../../src/meta/records/event-records.ts';
 import { rowsRead } from '../support/explain.ts';
 import { generateEvents } from '../support/generated-catalog.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';

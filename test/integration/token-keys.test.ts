@@ -4,9 +4,10 @@ import { type Identity, IdentityUnavailable, InvalidCredential } from '../../src
 import { RegistryTokens } from '../../src/auth/registry-token.ts';
 import { SharedTokenKeys } from '../../src/auth/shared-token-keys.ts';
 import { createLog } from '../../src/log.ts';
-import type { MetadataStore, TokenKeyRecords } from '../../src/meta/metadata-store.ts';
+import type { MetadataStore } from '../../src/meta/metadata-store.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
 import { openPgMetadataStore } from '../../src/meta/pg/pg-metadata-store.ts';
+import type { TokenKeyRecords } from '../../src/meta/records/token-key-records.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { createDatabase, sql } from '../support/test-registry.ts';
 import { waitUntil } from '../support/wait-until.ts';

@@ -7,7 +7,7 @@ import { findCycles, type Import, importsOf, readSources } from '../support/sour
 
 const INTERFACES = [
   'meta/metadata-store.ts',
-  'meta/outbox-records.ts',
+  'meta/records/',
   'storage/blob-store.ts',
   'workers/ingest.ts',
   'workers/scm-scans.ts',
@@ -56,8 +56,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything'>> = {
   'oci/':       [],
   'http/':      ['registry/', 'auth/', 'events/deliveries.ts', 'oci/', ...FOR_ALL],
   'registry/':  ['oci/', 'storage/keys.ts', ...INTERFACES, ...FOR_ALL],
-  'auth/':      ['oci/', 'meta/metadata-store.ts', 'service-request.ts', ...FOR_ALL],
-  'events/':    ['oci/', 'meta/metadata-store.ts', 'meta/outbox-records.ts', 'registry/background-job.ts', 'service-request.ts', ...FOR_ALL],
+  'auth/':      ['oci/', 'meta/metadata-store.ts', 'meta/records/', 'service-request.ts', ...FOR_ALL],
+  'events/':    ['oci/', 'meta/metadata-store.ts', 'meta/records/', 'registry/background-job.ts', 'service-request.ts', ...FOR_ALL],
   'storage/':   ['oci/', ...FOR_ALL],
   'meta/':      ['oci/', ...FOR_ALL],
   'workers/':   ['oci/', 'storage/open-store.ts', 'storage/blob-store.ts', 'storage/keys.ts', 'storage/store-requests.ts', ...FOR_ALL],

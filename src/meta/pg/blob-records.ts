@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
-import type { BlobRecord, BlobRecords, FragmentedBlob, Segment } from '../metadata-store.ts';
+import type { BlobRecord, BlobRecords, FragmentedBlob, Segment } from '../records/blob-records.ts';
 import type { Database } from './database.ts';
 import { takeOffDeletions } from './deletion-records.ts';
 import { linkBlob } from './repositories.ts';

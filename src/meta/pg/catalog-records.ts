@@ -11,7 +11,7 @@ import type {
   TagDetails,
   TagListChoice,
   TagSummary,
-} from '../metadata-store.ts';
+} from '../records/catalog-records.ts';
 import * as statements from './catalog-statements.ts';
 import type { Database } from './database.ts';
 import { type Lists, mapRows } from './lists.ts';

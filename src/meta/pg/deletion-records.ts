@@ -1,4 +1,4 @@
-import type { DeletionRecords } from '../metadata-store.ts';
+import type { DeletionRecords } from '../records/deletion-records.ts';
 import type { Database, Queryable } from './database.ts';
 
 /** A row may name a key on the list: it was committed at the moment in which the key was put there. */

@@ -1,11 +1,10 @@
+import type { Batches, Part } from '../records/catalog-records.ts';
 import type {
-  Batches,
   EventRecords,
-  Part,
   TagEvent,
   TagEventFilter,
   TagEventKind,
-} from '../metadata-store.ts';
+} from '../records/event-records.ts';
 import type { Database } from './database.ts';
 import { BETWEEN_TIMES, eventStatement, LAST_ID, OLDEST_WRITER } from './event-statements.ts';
 import { type Lists, mapRows } from './lists.ts';

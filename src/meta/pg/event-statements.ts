@@ -1,4 +1,4 @@
-import type { TagEventFilter } from '../metadata-store.ts';
+import type { TagEventFilter } from '../records/event-records.ts';
 import type { Statement } from './database.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { Pool, type PoolClient, type QueryResultRow } from 'pg';
-import type { Batches } from '../metadata-store.ts';
+import type { Batches } from '../records/catalog-records.ts';
 import { connectionOptions, type Database, type Statement, translate } from './database.ts';
 
 /** Rows that are in memory at once, for one reader of a whole list. */

@@ -11,8 +11,8 @@ import type {
   ManifestRecords,
   TagList,
   TagRecord,
-} from '../metadata-store.ts';
-import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
+} from '../records/manifest-records.ts';
+import { type EventRouting, NO_SINKS } from '../records/outbox-records.ts';
 import type { Database } from './database.ts';
 import { type PushRules, pushManifest } from './manifest-push.ts';
 import { toDigest, toMediaType } from './rows.ts';

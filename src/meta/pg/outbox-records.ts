@@ -10,7 +10,7 @@ import {
   type QueueName,
   type SinkReport,
   type SinkState,
-} from '../outbox-records.ts';
+} from '../records/outbox-records.ts';
 import type { Database, Statement } from './database.ts';
 import {
   FORGET,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LOGINS_QUEUE } from '../outbox-records.ts';
+import { LOGINS_QUEUE } from '../records/outbox-records.ts';
 
 /*
  * The statements of outbox-records.ts, and what others add to theirs to write to the outbox.

@@ -1,5 +1,5 @@
 import type { MetadataStore } from '../metadata-store.ts';
-import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
+import { type EventRouting, NO_SINKS } from '../records/outbox-records.ts';
 import { PgBlobRecords } from './blob-records.ts';
 import { PgCatalogRecords } from './catalog-records.ts';
 import { Database, type DatabaseMetrics } from './database.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DeniedPush, RefusalRecords, RefusedLogin } from '../metadata-store.ts';
-import { type EventRouting, NO_SINKS } from '../outbox-records.ts';
+import type { DeniedPush, RefusalRecords, RefusedLogin } from '../records/event-records.ts';
+import { type EventRouting, NO_SINKS } from '../records/outbox-records.ts';
 import type { Database } from './database.ts';
 import { ADD_LOGIN, outboxParameters, REPEATED_AFTER, withOutbox } from './outbox-statements.ts';
 import { principalColumns } from './rows.ts';

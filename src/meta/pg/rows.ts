@@ -1,7 +1,7 @@
 import { type Digest, parseDigest } from '../../oci/digest.ts';
 import { isManifestMediaType, type ManifestMediaType } from '../../oci/media-type.ts';
 import type { Principal } from '../../oci/principal.ts';
-import type { Segment } from '../metadata-store.ts';
+import type { Segment } from '../records/blob-records.ts';
 
 /*
  * From columns to the program's types. Values were checked before they were written: one that doesn't pass here

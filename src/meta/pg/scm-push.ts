@@ -1,5 +1,5 @@
 import { readScmKeys, type ScmFinding, type ScmOrigin } from '../../oci/scm-source.ts';
-import type { ManifestPush } from '../metadata-store.ts';
+import type { ManifestPush } from '../records/manifest-records.ts';
 import type { TransactionQueryable } from './database.ts';
 
 const ADD_SOURCE = {

@@ -8,7 +8,7 @@ import {
   type ScmOrigin,
   type ScmReport,
 } from '../../oci/scm-source.ts';
-import type { ScmScan, ScmSourceRecords, TimelyScmSource } from '../metadata-store.ts';
+import type { ScmScan, ScmSourceRecords, TimelyScmSource } from '../records/scm-source-records.ts';
 import type { Database, Statement } from './database.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
 import { addSource } from './scm-push.ts';

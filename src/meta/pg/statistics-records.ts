@@ -1,4 +1,9 @@
-import type { Batches, Part, StatisticsRecords, TeamStatistics } from '../metadata-store.ts';
+import type {
+  Batches,
+  Part,
+  StatisticsRecords,
+  TeamStatistics,
+} from '../records/catalog-records.ts';
 import { TEAMS_BEHIND } from './catalog-statements.ts';
 import type { Database } from './database.ts';
 import type { Lists } from './lists.ts';

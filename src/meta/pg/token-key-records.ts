@@ -1,4 +1,4 @@
-import type { TokenKeyRecord, TokenKeyRecords } from '../metadata-store.ts';
+import type { TokenKeyRecord, TokenKeyRecords } from '../records/token-key-records.ts';
 import type { Database } from './database.ts';
 
 const LIST = {

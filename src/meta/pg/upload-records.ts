@@ -1,6 +1,7 @@
 import { type Digest, isDigestAlgorithm } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
-import type { DigestCheckpoint, Segment, UploadRecords, UploadSession } from '../metadata-store.ts';
+import type { Segment } from '../records/blob-records.ts';
+import type { DigestCheckpoint, UploadRecords, UploadSession } from '../records/upload-records.ts';
 import type { Database, Queryable } from './database.ts';
 import { lockKey } from './locks.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';

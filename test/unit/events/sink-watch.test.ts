@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SinkWatch } from '../../../src/events/sink-watch.ts';
 import { createLog } from '../../../src/log.ts';
-import type { SinkState } from '../../../src/meta/outbox-records.ts';
+import type { SinkState } from '../../../src/meta/records/outbox-records.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 
 const HAPPENED = new Date('2026-11-23T08:00:00Z');

@@ -1,5 +1,5 @@
-import type { RegistryEvent } from '../oci/registry-event.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
+import type { RegistryEvent } from '../../oci/registry-event.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
 
 /** Which sinks get what, asked by whoever writes events. */
 export interface EventRouting {

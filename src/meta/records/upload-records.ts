@@ -1,0 +1,71 @@
+import type { Digest, DigestAlgorithm } from '../../oci/digest.ts';
+import type { Principal } from '../../oci/principal.ts';
+import type { RepositoryName } from '../../oci/repository-name.ts';
+import type { Segment } from './blob-records.ts';
+
+/**
+ * What is known of the digest of an upload's first `offset` bytes.
+ * `digest` is their digest; `state` lets a digest engine go on from there. Either may be missing.
+ */
+export interface DigestCheckpoint {
+  readonly digest: Digest | undefined;
+  readonly engine: string | undefined;
+  readonly state: Uint8Array | undefined;
+}
+
+export interface UploadSession {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes that are stored and committed. */
+  readonly offset: number;
+  readonly checkpoint: DigestCheckpoint;
+  readonly segments: readonly Segment[];
+  /** Set when the closing PUT was committed: the blob that the upload became. */
+  readonly finished: Digest | undefined;
+}
+
+export interface UploadRecords {
+  create(session: {
+    id: string;
+    repository: RepositoryName;
+    algorithm: DigestAlgorithm;
+    principal: Principal;
+    expiresAfterMs: number;
+  }): Promise<void>;
+  find(repository: RepositoryName, id: string): Promise<UploadSession | undefined>;
+  /**
+   * Adds a closed segment: offset += its size, provided that the offset still is `expectedOffset` and the segment's
+   * object isn't being deleted.
+   * @returns false when it is not, and nothing is changed.
+   */
+  append(
+    id: string,
+    expectedOffset: number,
+    segment: Segment,
+    checkpoint: DigestCheckpoint,
+    expiresAfterMs: number,
+  ): Promise<boolean>;
+  /**
+   * The closing PUT, in one transaction: blob and segments (or the existing blob, the new objects going to the
+   * deletion list), the link to the repository, the upload as finished.
+   * @returns false when the upload no longer is open at the session's offset, and nothing is changed.
+   */
+  finish(session: UploadSession, digest: Digest, keepForMs: number): Promise<boolean>;
+  /**
+   * The same at once, for an upload all of whose bytes are known to have the digest.
+   * @param lockName a lock that nobody may hold meanwhile
+   * @returns the number of bytes; undefined when it isn't so, and nothing is changed
+   */
+  close(
+    repository: RepositoryName,
+    id: string,
+    digest: Digest,
+    keepForMs: number,
+    lockName: string,
+  ): Promise<number | undefined>;
+  /** Removes an open upload; its objects go to the deletion list. @returns false when there was none. */
+  discard(repository: RepositoryName, id: string): Promise<boolean>;
+  /** Removes up to `limit` uploads whose time is over, objects to the deletion list. @returns how many. */
+  expire(limit: number): Promise<number>;
+}
