@@ -1,6 +1,3 @@
-/** Longer than uWebSockets.js keeps a connection on which nothing is under way. */
-const FORGET_MS = 60_000;
-
 /** The part of uWebSockets.js' responses that tells where they go. */
 interface Response {
   getRemoteAddress(): ArrayBuffer;
@@ -10,56 +7,28 @@ interface Response {
 /**
  * The addresses of the connections' other ends. uWebSockets.js tells an address in new memory each time, which takes longer than
  * all the rest of an answer from memory. So it isn't asked while all connections come from one address, as behind a proxy.
+ * Which connection was closed it doesn't tell: with several addresses it is asked until there is no connection at all.
  */
 export class UwsPeers {
-  #address = '';
-  /** No connection comes from another address. */
-  #isOnly = true;
-  /** When a connection from there, or from elsewhere, was opened, asked for something, or waited for it. */
-  #seenMs = 0;
-  #othersSeenMs = 0;
-  #other = '';
+  #connections = 0;
+  /** Of all connections; undefined when there are others. */
+  #only: string | undefined;
 
   /** Call it for each connection, before that asks for anything. */
   opened(response: Response): void {
-    this.#see(readAddress(response));
+    const address = readAddress(response);
+    if (this.#connections === 0) this.#only = address;
+    else if (this.#only !== address) this.#only = undefined;
+    this.#connections += 1;
+  }
+
+  closed(): void {
+    this.#connections -= 1;
   }
 
   /** As text. */
   addressOf(response: Response): string {
-    if (this.#isOnly) return this.#address;
-    const address = readAddress(response);
-    this.#see(address);
-    return address;
-  }
-
-  /** Call it every few seconds. @param running all requests that are under way, which may take hours */
-  review(running: Iterable<{ readonly remoteAddress: string }>): void {
-    if (this.#isOnly) return;
-    for (const { remoteAddress } of running) this.#see(remoteAddress);
-    const nowMs = performance.now();
-    if (nowMs - this.#othersSeenMs > FORGET_MS) this.#isOnly = true;
-    else if (nowMs - this.#seenMs > FORGET_MS) {
-      this.#address = this.#other;
-      this.#seenMs = nowMs;
-      this.#othersSeenMs = nowMs;
-    }
-  }
-
-  #see(address: string): void {
-    // Of a connection that is closed already.
-    if (address === '') return;
-    if (this.#address === '') this.#address = address;
-    const nowMs = performance.now();
-    if (address === this.#address) {
-      this.#seenMs = nowMs;
-      return;
-    }
-    // Until now nobody looked when it was seen.
-    if (this.#isOnly) this.#seenMs = nowMs;
-    this.#isOnly = false;
-    this.#other = address;
-    this.#othersSeenMs = nowMs;
+    return this.#only ?? readAddress(response);
   }
 }
 

@@ -60,7 +60,6 @@ class UwsTransport implements Transport, UwsServer {
     this.#rearm = setInterval(() => {
       const nowMs = Date.now();
       for (const exchange of this.#running) exchange.rearm(nowMs);
-      this.peers.review(this.#running);
     }, REARM_MS);
     this.#rearm.unref();
   }
@@ -124,6 +123,7 @@ class UwsTransport implements Transport, UwsServer {
   #serve(app: uWS.TemplatedApp): uWS.TemplatedApp {
     app.filter((response, change) => {
       if (Number(change) > 0) this.peers.opened(response);
+      else this.peers.closed();
     });
     return app.any('/*', (response, request) => {
       const exchange = new UwsExchange(response, request, this);
