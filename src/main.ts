@@ -31,6 +31,8 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 /** So small a young generation is collected sooner by one thread than by several that have to be woken. */
 setFlagsFromString('--no-parallel-scavenge');
+/** What pushes run would be compiled anew after each pause between them. */
+setFlagsFromString('--no-flush-bytecode');
 
 async function main(args: readonly string[]): Promise<void> {
   if (args.includes('--help') || args.includes('-h')) {
