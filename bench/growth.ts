@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { HttpClient } from '../test/support/http-client.ts';
+import { randomSample } from '../test/support/sample-content.ts';
 import { makeBlob } from './blob.ts';
 import { push } from './client.ts';
 import { type Curve, drawCurves, type Study } from './curves.ts';
@@ -9,6 +11,7 @@ import { readOptions } from './options.ts';
 import { cpuSeconds } from './process-usage.ts';
 import { type Registry, startOurs } from './registries.ts';
 import { costOf, costsOfMany } from './request-costs.ts';
+import { pushSmallBlob } from './small-blob.ts';
 import { median, printTable } from './statistics.ts';
 
 /*
@@ -17,19 +20,23 @@ import { median, printTable } from './statistics.ts';
  */
 
 const options = readOptions({
-  studies: 'clients,layers,content',
+  studies: 'clients,small,layers,content',
   clients: '1,8,64,512',
+  'small-kib': '1,8,64,256,1024',
   'layer-mib': '1,8,64,512,8192',
   content: '1000,10000,100000,1000000',
   runs: '3',
   picture: '',
 });
+/** As many as the clock of /proc can tell. */
+const SMALL_LAYERS = 400;
 const runs = options.count('runs');
-const numbers = (name: 'clients' | 'layer-mib' | 'content') =>
+const numbers = (name: 'clients' | 'small-kib' | 'layer-mib' | 'content') =>
   options.text(name).split(',').map(Number);
 
 const STUDIES: Readonly<Record<string, () => Promise<Study>>> = {
   clients: studyClients,
+  small: studySmallLayers,
   layers: studyLayers,
   content: studyContent,
 };
@@ -62,6 +69,38 @@ async function studyClients(): Promise<Study> {
   } finally {
     await registry.stop();
   }
+}
+
+/** Layers whose requests cost more than their bytes: the server's CPU for each layer. */
+async function studySmallLayers(): Promise<Study> {
+  const registry = await startOurs();
+  try {
+    const curves = new Map<string, Curve>();
+    await costOfSmallLayer(registry, 1);
+    for (const kib of numbers('small-kib')) {
+      const costs: number[] = [];
+      for (let run = 0; run < runs; run += 1) costs.push(await costOfSmallLayer(registry, kib));
+      addPoints(curves, kib, { 'push of a layer': median(costs) });
+    }
+    return {
+      title: "server's CPU, ms per layer",
+      x: 'KiB of the layer',
+      curves: [...curves.values()],
+    };
+  } finally {
+    await registry.stop();
+  }
+}
+
+async function costOfSmallLayer({ url, pid }: Registry, kib: number): Promise<number> {
+  const api = new HttpClient(url);
+  const before = cpuSeconds(pid);
+  for (let layer = 0; layer < SMALL_LAYERS; layer += 1) {
+    await pushSmallBlob(api, 'bench/small-layers', randomSample(kib * 1024));
+  }
+  const ms = ((cpuSeconds(pid) - before) * 1000) / SMALL_LAYERS;
+  console.log(`layers of ${kib} KiB: ${ms.toFixed(2)} ms each`);
+  return ms;
 }
 
 /** Layers of more bytes: the server's CPU for each GiB. */
