@@ -53,43 +53,43 @@ const picture = options.text('picture');
 if (picture) writeFileSync(picture, drawCurves(studies));
 
 /** The same requests by more clients at once: the server's CPU for each. */
-async function studyClients(): Promise<Study> {
+function studyClients(): Promise<Study> {
+  const shown = { title: "server's CPU, ms per request", x: 'clients at once' };
+  return studyRegistry(shown, numbers('clients'), (registry, clients) =>
+    costsOfMany(registry, clients, runs),
+  );
+}
+
+/** What requests to one registry cost for each x. */
+async function studyRegistry(
+  shown: Pick<Study, 'title' | 'x'>,
+  xs: readonly number[],
+  costsAt: (registry: Registry, x: number) => Promise<Readonly<Record<string, number>>>,
+  warmUp: (registry: Registry) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Study> {
   const registry = await startOurs();
   try {
+    await warmUp(registry);
     const curves = new Map<string, Curve>();
-    for (const clients of numbers('clients')) {
-      const costs = await costsOfMany(registry, clients, runs);
-      addPoints(curves, clients, costs);
-    }
-    return {
-      title: "server's CPU, ms per request",
-      x: 'clients at once',
-      curves: [...curves.values()],
-    };
+    for (const x of xs) addPoints(curves, x, await costsAt(registry, x));
+    return { ...shown, curves: [...curves.values()] };
   } finally {
     await registry.stop();
   }
 }
 
 /** Layers whose requests cost more than their bytes: the server's CPU for each layer. */
-async function studySmallLayers(): Promise<Study> {
-  const registry = await startOurs();
-  try {
-    const curves = new Map<string, Curve>();
-    await costOfSmallLayer(registry, 1);
-    for (const kib of numbers('small-kib')) {
+function studySmallLayers(): Promise<Study> {
+  return studyRegistry(
+    { title: "server's CPU, ms per layer", x: 'KiB of the layer' },
+    numbers('small-kib'),
+    async (registry, kib) => {
       const costs: number[] = [];
       for (let run = 0; run < runs; run += 1) costs.push(await costOfSmallLayer(registry, kib));
-      addPoints(curves, kib, { 'push of a layer': median(costs) });
-    }
-    return {
-      title: "server's CPU, ms per layer",
-      x: 'KiB of the layer',
-      curves: [...curves.values()],
-    };
-  } finally {
-    await registry.stop();
-  }
+      return { 'push of a layer': median(costs) };
+    },
+    (registry) => costOfSmallLayer(registry, 1),
+  );
 }
 
 async function costOfSmallLayer({ url, pid }: Registry, kib: number): Promise<number> {
@@ -104,22 +104,13 @@ async function costOfSmallLayer({ url, pid }: Registry, kib: number): Promise<nu
 }
 
 /** Layers of more bytes: the server's CPU for each GiB. */
-async function studyLayers(): Promise<Study> {
-  const registry = await startOurs();
-  try {
-    await push(registry.url, 'bench/warm-up', makeBlob(64), 'chunked');
-    const curves = new Map<string, Curve>();
-    for (const mib of numbers('layer-mib')) {
-      addPoints(curves, mib, { 'push, chunked': await costOfLayer(registry, mib) });
-    }
-    return {
-      title: "server's CPU, s per GiB",
-      x: 'MiB of the layer',
-      curves: [...curves.values()],
-    };
-  } finally {
-    await registry.stop();
-  }
+function studyLayers(): Promise<Study> {
+  return studyRegistry(
+    { title: "server's CPU, s per GiB", x: 'MiB of the layer' },
+    numbers('layer-mib'),
+    async (registry, mib) => ({ 'push, chunked': await costOfLayer(registry, mib) }),
+    ({ url }) => push(url, 'bench/warm-up', makeBlob(64), 'chunked'),
+  );
 }
 
 async function costOfLayer({ url, pid }: Registry, mib: number): Promise<number> {

@@ -128,7 +128,7 @@ function isStream(value: unknown): value is DestinationStream {
 function textOf(line: AccessLine): string {
   const { code, trace } = line;
   return (
-    `{"level":"info"${timeField()},"requestId":"${inQuotes(line.requestId)}${resourceText(line)}` +
+    `{"level":"info"${timeField()},"requestId":"${inQuotes(line.requestId)}"${resourceText(line)}` +
     `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms}${callerText(line)}` +
     (code === undefined ? '' : `,"code":"${code}"`) +
     (line.isCut ? ',"isCut":true' : '') +
@@ -151,7 +151,7 @@ function resourceText(line: AccessLine): string {
   const isSame = last?.path === path && last.method === method && last.route === route;
   if (lastResource && isSame && last.status === status) return lastResource.text;
   const shown = status === undefined ? '' : `,"status":${status}`;
-  const text = `","method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"${shown}`;
+  const text = `,"method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"${shown}`;
   lastResource = { line, text };
   return text;
 }

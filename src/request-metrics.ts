@@ -88,9 +88,11 @@ export class RequestMetrics {
     }
     const shownMethod = METHODS.has(method) ? method : 'other';
     const key = `${route} ${shownMethod} ${status}`;
-    const labels = { route, method: shownMethod, status: String(status ?? 'gone') };
-    const series = this.#series.get(key) ?? newSeries(status, labels);
-    this.#series.set(key, series);
+    let series = this.#series.get(key);
+    if (!series) {
+      series = newSeries(route, shownMethod, status);
+      this.#series.set(key, series);
+    }
     this.#last = series;
     return series;
   }
@@ -112,7 +114,8 @@ export class RequestMetrics {
   }
 }
 
-function newSeries(status: Series['status'], labels: Series['labels']): Series {
+function newSeries(route: string, method: string, status: number | undefined): Series {
+  const labels = { route, method, status: String(status ?? 'gone') };
   const buckets = BOUNDS.map(() => 0);
   return { status, labels, buckets, count: 0, seconds: 0, receivedBytes: 0, sentBytes: 0 };
 }

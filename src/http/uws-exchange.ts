@@ -229,21 +229,17 @@ export class UwsExchange implements Exchange {
   }
 
   #sendNow(answer: Answer): void {
-    if (this.#isEnded) return;
-    if (this.#isInCallback) this.#writeAll(answer);
-    else this.#response.cork(() => this.#writeAll(answer));
+    this.#cork(() => {
+      const { status, body = '' } = answer;
+      this.#writeHead(answer);
+      if (status === 204 || status === 304) this.#response.endWithoutBody();
+      else if (this.method === 'HEAD') {
+        const length = answer.headers['Content-Length'] ?? String(Buffer.byteLength(body));
+        this.#response.writeHeader('Content-Length', String(length));
+        this.#response.endWithoutBody();
+      } else this.#response.end(body);
+    });
     this.#done();
-  }
-
-  #writeAll(answer: Answer): void {
-    const { status, body = '' } = answer;
-    this.#writeHead(answer);
-    if (status === 204 || status === 304) this.#response.endWithoutBody();
-    else if (this.method === 'HEAD') {
-      const length = answer.headers['Content-Length'] ?? String(Buffer.byteLength(body));
-      this.#response.writeHeader('Content-Length', String(length));
-      this.#response.endWithoutBody();
-    } else this.#response.end(body);
   }
 
   /** Writes one chunk, after the head if one is given. Waited for when the kernel doesn't take it at once. */

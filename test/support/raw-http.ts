@@ -79,9 +79,9 @@ export class RawClient {
 
   /**
    * @param authority whose certificates are trusted; without it the connection is plain
+   * @param localAddress where it seems to come from
    * @throws the error of the socket, such as ECONNREFUSED
    */
-  /** @param localAddress where it seems to come from */
   static async open(port: number, authority?: Buffer, localAddress?: string): Promise<RawClient> {
     const address = { port, host: '127.0.0.1', ...(localAddress && { localAddress }) };
     const socket = authority ? connectTls({ ...address, ca: authority }) : connect(address);

@@ -1,10 +1,11 @@
 import type { Digest } from '../../oci/digest.ts';
 import type { Principal } from '../../oci/principal.ts';
 import type { Tag } from '../../oci/reference.ts';
+import type { RegistryEventKind } from '../../oci/registry-event.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { Batches, Part } from './catalog-records.ts';
 
-export type TagEventKind = 'created' | 'replaced' | 'refused' | 'denied';
+export type TagEventKind = Exclude<RegistryEventKind, 'login-refused'>;
 
 /** Which events; what is undefined doesn't matter. */
 export interface TagEventFilter {
