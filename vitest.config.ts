@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
+import { UnendedReporter } from './test/support/unended-reporter.ts';
 
 /** The ways in which the API's tests reach the registry, a project each: the transport, and whether it speaks TLS. */
 type Way = 'uws' | 'node' | 'uws-tls' | 'node-tls';
@@ -84,6 +85,7 @@ export default defineConfig({
       ...projectPair('e2e', 900_000, GROUPS.clients),
     ],
     teardownTimeout: 60_000,
+    reporters: ['default', new UnendedReporter()],
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text', 'html'] },
   },

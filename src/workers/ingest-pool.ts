@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { IngestUsage, Metrics } from '../metrics.ts';
@@ -11,10 +10,10 @@ import { AppendRun, type AppendThreads } from './append-run.ts';
 import { BUFFER_BYTES, BufferPool } from './buffer-pool.ts';
 import { type AppendRequest, type ClosedSegment, type Ingest, WorkerDied } from './ingest.ts';
 import { PartBudget, PartCredit, type PartRule } from './part-budget.ts';
-import type { AppendTask, DigestTask, StoreTask, TaskResult, ThreadReport } from './protocol.ts';
+import type { AppendTask, DigestTask, StoreTask, TaskResult, ThreadMessage } from './protocol.ts';
 import { Semaphore } from './semaphore.ts';
 import { valueOf } from './task-result.ts';
-import { START_TIMEOUT_MS, whileAlive } from './thread-life.ts';
+import { LoadedThreads, whileAlive } from './thread-life.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export interface IngestOptions {
@@ -30,6 +29,8 @@ export interface IngestOptions {
   readonly onSlowDigests?: (problem: string) => void;
   /** A segment is closed when it has this many bytes; 32 GiB unless given. */
   readonly segmentBytes?: number;
+  /** What the threads run; ingest-worker.ts unless given. */
+  readonly entry?: URL;
 }
 
 const SEGMENT_BYTES = 32 * 1024 ** 3;
@@ -53,7 +54,7 @@ export function openIngestPool(options: IngestOptions): Ingest {
 class IngestPool implements Ingest {
   readonly #options: IngestOptions;
   readonly #threads: Piscina;
-  readonly #loaded: Promise<void>;
+  readonly #loaded: LoadedThreads;
   readonly #buffers: BufferPool;
   readonly #parts: Parts | undefined;
   readonly #feeds = new Set<AppendFeed>();
@@ -62,9 +63,9 @@ class IngestPool implements Ingest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    this.#threads = startThreads(options.threads);
-    this.#loaded = untilLoaded(this.#threads, options.threads);
-    collectReports(this.#threads, options);
+    this.#threads = startThreads(options);
+    this.#loaded = new LoadedThreads(this.#threads);
+    collectMessages(this.#threads, this.#loaded, options);
     this.#parts = partsOf(options);
     // Where parts are granted, they are the limit.
     this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
@@ -148,8 +149,7 @@ class IngestPool implements Ingest {
 
   async close(): Promise<void> {
     clearInterval(this.#idleCheck);
-    // Node.js 20 dies with a thread that is ended while it loads its modules.
-    await Promise.race([this.#loaded, delay(START_TIMEOUT_MS, undefined, { ref: false })]);
+    await this.#loaded.all();
     await this.#threads.destroy();
   }
 
@@ -200,9 +200,9 @@ function partsOf(options: IngestOptions): Parts | undefined {
   return { budget: new PartBudget(options.bufferMemoryBytes, BUFFER_BYTES), rule };
 }
 
-function startThreads(threads: number): Piscina {
+function startThreads({ threads, entry = ENTRY }: IngestOptions): Piscina {
   return new Piscina({
-    filename: ENTRY.href,
+    filename: entry.href,
     minThreads: threads,
     maxThreads: threads,
     // Appends are long and mostly wait: all run at once, spread over the threads by load.
@@ -214,9 +214,18 @@ function startThreads(threads: number): Piscina {
   });
 }
 
-function collectReports(pool: Piscina, { metrics, onSlowDigests }: IngestOptions): void {
+function collectMessages(
+  pool: Piscina,
+  loaded: LoadedThreads,
+  { metrics, onSlowDigests }: IngestOptions,
+): void {
   let isSlowKnown = false;
-  pool.on('message', ({ digested, storeRequests, slowDigests }: ThreadReport) => {
+  pool.on('message', (message: ThreadMessage) => {
+    if (message.kind === 'loaded') {
+      loaded.add(message.threadId);
+      return;
+    }
+    const { digested, storeRequests, slowDigests } = message;
     for (const { engine, bytes, seconds } of digested) metrics?.digested(engine, bytes, seconds);
     for (const { operation, outcome, seconds } of storeRequests) {
       metrics?.storeRequest(operation, outcome, seconds);
@@ -224,16 +233,5 @@ function collectReports(pool: Piscina, { metrics, onSlowDigests }: IngestOptions
     if (slowDigests === undefined || isSlowKnown) return;
     isSlowKnown = true;
     onSlowDigests?.(slowDigests);
-  });
-}
-
-/** Resolves when so many threads have loaded their code. */
-function untilLoaded(pool: Piscina, threads: number): Promise<void> {
-  let loaded = 0;
-  return new Promise((resolve) => {
-    pool.on('workerCreate', () => {
-      loaded += 1;
-      if (loaded === threads) resolve();
-    });
   });
 }

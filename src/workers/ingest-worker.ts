@@ -8,7 +8,7 @@ import type { ClosedSegment } from './ingest.ts';
 import type { AppendTask, DigestTask, StoreTask, TaskResult } from './protocol.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { failureOf } from './task-result.ts';
-import { reportStoreRequests } from './thread-report.ts';
+import { reportLoaded, reportStoreRequests } from './thread-report.ts';
 import { digest } from './timed-digest.ts';
 
 /*
@@ -18,6 +18,7 @@ import { digest } from './timed-digest.ts';
 reportStoreRequests();
 // Now, since Node.js 20 dies with a thread that is ended while it loads a native library; the pool waits for its threads.
 await loadDigests();
+reportLoaded();
 
 /** Shows that the thread answers. */
 export function ping(): void {}

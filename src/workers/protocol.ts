@@ -85,3 +85,12 @@ export interface ThreadReport {
   /** Why chunks are digested by hash-wasm, told once by each thread that does so. */
   readonly slowDigests: string | undefined;
 }
+
+/** A thread has loaded its code, and may be ended from now on. */
+export interface ThreadLoaded {
+  readonly kind: 'loaded';
+  readonly threadId: number;
+}
+
+/** What a thread tells the pool apart from its tasks. */
+export type ThreadMessage = ThreadReport | ThreadLoaded;

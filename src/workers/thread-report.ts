@@ -1,6 +1,6 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, threadId } from 'node:worker_threads';
 import { observeStore } from '../storage/store-requests.ts';
-import type { ThreadReport } from './protocol.ts';
+import type { ThreadMessage, ThreadReport } from './protocol.ts';
 
 const DELAY_MS = 200;
 /** A store that fails at once is asked again and again. */
@@ -52,9 +52,12 @@ class Reporter {
     this.#digested.clear();
     const slowDigests = this.#slowDigests;
     this.#slowDigests = undefined;
-    const report: ThreadReport = { kind: 'report', digested, storeRequests, slowDigests };
-    parentPort?.postMessage(report, []);
+    tell({ kind: 'report', digested, storeRequests, slowDigests });
   }
+}
+
+function tell(message: ThreadMessage): void {
+  parentPort?.postMessage(message, []);
 }
 
 /** Of this thread. */
@@ -63,4 +66,9 @@ export const reporter = new Reporter();
 /** From now on the store's requests in this thread are told too. */
 export function reportStoreRequests(): void {
   observeStore((operation, outcome, seconds) => reporter.storeRequest(operation, outcome, seconds));
+}
+
+/** All code of this thread is loaded. */
+export function reportLoaded(): void {
+  tell({ kind: 'loaded', threadId });
 }

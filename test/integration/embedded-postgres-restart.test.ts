@@ -121,7 +121,9 @@ test('a server that lost a backend goes on, and is owned again', async () => {
   client.on('error', () => undefined);
   await client.connect();
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
+  const [backend] = rows;
+  if (!backend) throw new Error('no backend');
+  process.kill(backend.pid, 'SIGKILL');
   await untilLogged(/running again/);
   await untilAnswers(database);
   expect(await readPostmasterPid(directory)).toBe(postmaster);

@@ -1,8 +1,11 @@
-import type { Worker } from 'node:worker_threads';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
 import { errorCodeOf, type HttpClient } from '../support/http-client.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { makeFolder, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { RunningThreads } from '../support/running-threads.ts';
 import {
   digestOf,
   expectStatus,
@@ -27,16 +30,26 @@ let databaseUrl: string;
 let storage: StorageDirectory;
 let registry: TestRegistry;
 let api: HttpClient;
-/** The worker threads that are running. */
-const workers = new Set<Worker>();
-
-process.on('worker', (worker) => {
-  workers.add(worker);
-  worker.once('exit', () => workers.delete(worker));
-});
+const threads = new RunningThreads();
+/** What the threads run here. */
+let entry: URL;
+/** While there is such a file they die at their start. */
+let deadly: string;
+let folder: string;
 
 beforeAll(async () => {
   postgres = await startPostgres();
+  folder = await makeFolder();
+  deadly = join(folder, 'deadly');
+  const file = join(folder, 'entry.mjs');
+  entry = pathToFileURL(file);
+  const worker = new URL('../../dist/workers/ingest-worker.js', import.meta.url);
+  await writeFile(
+    file,
+    `import { existsSync } from 'node:fs';
+    export * from ${JSON.stringify(worker.href)};
+    if (existsSync(${JSON.stringify(deadly)})) process.exit(1);`,
+  );
 });
 
 beforeEach(async () => {
@@ -46,13 +59,12 @@ beforeEach(async () => {
     databaseUrl,
     directory: storage.path,
     environment: { SHUTDOWN_TIMEOUT: '1' },
-    overrides: { openIngest: (options) => openIngestPool({ ...options, segmentBytes: MIB }) },
+    overrides: {
+      openIngest: (options) => openIngestPool({ ...options, entry, segmentBytes: MIB }),
+    },
   });
   api = registry.api;
-  await waitUntil('workers that have started', async () => {
-    const { status } = await registry.management.send('GET', '/health/ready');
-    return workers.size > 0 && status === 200;
-  });
+  await threads.loaded();
 });
 
 afterEach(async () => {
@@ -60,13 +72,10 @@ afterEach(async () => {
   await storage?.remove();
 });
 
-afterAll(() => postgres?.stop());
-
-async function killWorkers(): Promise<void> {
-  const running = [...workers];
-  expect(running).not.toEqual([]);
-  await Promise.all(running.map((worker) => worker.terminate()));
-}
+afterAll(async () => {
+  await postgres?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 async function committedBytes(path: string): Promise<number> {
   const id = path.slice(path.lastIndexOf('/') + 1);
@@ -84,7 +93,7 @@ test('a worker that dies in mid-append: 503, committed bytes stay, and the uploa
   const append = api.open('PATCH', path);
   await append.write(blob.bytes.subarray(0, 2 * MIB + 1000));
   await waitUntil('two segments', async () => (await committedBytes(path)) === 2 * MIB);
-  await killWorkers();
+  await threads.end();
   const answer = await append.answer;
   expect(answer.status).toBe(503);
   expect(errorCodeOf(answer)).toBe('UNAVAILABLE');
@@ -104,7 +113,7 @@ test('a worker that dies in mid-append: 503, committed bytes stay, and the uploa
 
 test('dead workers are replaced, also when they had nothing to do', async () => {
   for (let round = 0; round < 3; round += 1) {
-    await killWorkers();
+    await threads.end();
     const blob = randomSample(MIB);
     await pushBlob(api, 'faults/replaced', blob);
     const { body } = await api.send('GET', `/v2/faults/replaced/blobs/${blob.digest}`);
@@ -113,10 +122,9 @@ test('dead workers are replaced, also when they had nothing to do', async () => 
 });
 
 test('while workers die at their start appends are 503, and none waits for ever', async () => {
-  const kill = (worker: Worker) => void worker.terminate();
-  process.on('worker', kill);
+  await writeFile(deadly, '');
   try {
-    await killWorkers();
+    await threads.end();
     for (let round = 0; round < 3; round += 1) {
       const { bytes, digest } = randomSample(1000);
       const path = `/v2/faults/start/blobs/uploads/?digest=${digest}`;
@@ -125,7 +133,7 @@ test('while workers die at their start appends are 503, and none waits for ever'
       expect(errorCodeOf(answer)).toBe('UNAVAILABLE');
     }
   } finally {
-    process.off('worker', kill);
+    await rm(deadly);
   }
   await pushBlob(api, 'faults/start', randomSample(1000));
 });
@@ -142,7 +150,7 @@ test('appends under way when workers die all end in 503, and buffers are free fo
   await waitUntil('the appends to begin', async () => {
     return (await registry.metric('pierone_active_appends')) === 20;
   });
-  await killWorkers();
+  await threads.end();
   for (const append of appends) {
     expect((await append.answer).status).toBe(503);
     append.cut();
@@ -160,7 +168,7 @@ test('a worker that dies while stored bytes are read again: 503, and the closing
   await expectStatus(api.send('PATCH', path, { body: blob.bytes }), 202);
   const answer = api.send('PUT', `${path}?digest=${digest}`);
   // Whether the reading has begun or not: the PUT ends either way, and never with a wrong answer.
-  await killWorkers();
+  await threads.end();
   expect([201, 503]).toContain((await answer).status);
   await expectStatus(api.send('PUT', `${path}?digest=${digest}`), 201);
 });

@@ -1,7 +1,7 @@
-import type { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { errorCodeOf, type OpenRequest } from '../support/http-client.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { RunningThreads } from '../support/running-threads.ts';
 import {
   ANSWER_TIMEOUT_MS,
   expectBlob,
@@ -25,13 +25,7 @@ const LITTLE_MEMORY = { STORAGE_S3_PART_SIZE: '5', BUFFER_MEMORY_MIB: '16' };
 
 let postgres: TestPostgres;
 let scene: S3FaultScene;
-/** The worker threads that are running. */
-const workers = new Set<Worker>();
-
-process.on('worker', (worker) => {
-  workers.add(worker);
-  worker.once('exit', () => workers.delete(worker));
-});
+const threads = new RunningThreads();
 
 beforeAll(async () => {
   postgres = await startPostgres();
@@ -127,7 +121,7 @@ test(
   async () => {
     const standstill = scene.proxy.plan(STANDSTILL, { operation: 'UploadPart' });
     const appends = await openAppends(standstill, 4, SIZE_BYTES);
-    await Promise.all([...workers].map((worker) => worker.terminate()));
+    await threads.end();
     standstill.end();
     const answers = await Promise.all(appends.map(({ append }) => append.answer));
     // Those that waited for memory begin in another worker.
