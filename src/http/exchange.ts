@@ -1,4 +1,4 @@
-import type { ByteSource } from '../oci/byte-source.ts';
+import type { RequestSource } from '../oci/byte-source.ts';
 import type { PaceRule } from './pace.ts';
 import type { Proxies } from './proxies.ts';
 
@@ -14,8 +14,8 @@ export interface Answer {
   readonly isFixed?: true;
 }
 
-/** A request body. Take it once, with `deliverTo` or `readAll`; what is not taken is dropped after the answer. */
-export interface RequestBody extends ByteSource {
+/** A request body. Take it once, with `deliverTo`, `takeWhole` or `readAll`; what is not taken is dropped after the answer. */
+export interface RequestBody extends RequestSource {
   /** The whole body, unless it is longer than `maxBytes`, or its sender went away. */
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'>;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import { DroppedRest } from './dropped-rest.ts';
 import type { RequestBody } from './exchange.ts';
@@ -49,6 +50,15 @@ export class NodeBody implements RequestBody {
     this.#left = undefined;
     this.resume();
     return this.ended;
+  }
+
+  async takeWhole(): Promise<Uint8Array | undefined> {
+    // What was read with the head is parsed after it was told.
+    await nextTurn();
+    if (!this.#request.complete || this.#end || this.#isDropped) return undefined;
+    const chunks: Uint8Array[] = [];
+    await this.deliverTo((chunk) => chunks.push(chunk));
+    return Buffer.concat(chunks);
   }
 
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {

@@ -124,6 +124,12 @@ class ObservedBody implements RequestBody {
     });
   }
 
+  async takeWhole(): Promise<Uint8Array | undefined> {
+    const whole = await this.#body.takeWhole();
+    if (whole) this.receivedBytes = whole.length;
+    return whole;
+  }
+
   async readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {
     const read = await this.#body.readAll(maxBytes);
     if (typeof read !== 'string') this.receivedBytes = read.length;

@@ -1,4 +1,5 @@
 import type { HttpResponse } from 'uWebSockets.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BodyEnd } from '../oci/byte-source.ts';
 import { DroppedRest } from './dropped-rest.ts';
 import type { RequestBody } from './exchange.ts';
@@ -42,6 +43,13 @@ export class UwsBody implements RequestBody {
     this.resume();
     for (const chunk of this.#early.splice(0)) sink(chunk);
     return this.#ended;
+  }
+
+  async takeWhole(): Promise<Uint8Array | undefined> {
+    // What was read with the head comes after the callback that brought the head.
+    if (!this.#end) await nextTurn();
+    if (this.#end !== 'complete' || this.#isDropped) return undefined;
+    return Buffer.concat(this.#early.splice(0));
   }
 
   readAll(maxBytes: number): Promise<Uint8Array | 'too-large' | 'cut'> {

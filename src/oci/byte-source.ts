@@ -13,3 +13,22 @@ export interface ByteSource {
   pause(): void;
   resume(): void;
 }
+
+/** A body that may have come together with its request's head. */
+export interface RequestSource extends ByteSource {
+  /** All of it, when it has come already: take it, then nothing is left to be delivered. Undefined: deliver it. */
+  takeWhole(): Promise<Uint8Array | undefined>;
+}
+
+/** Delivers bytes that are there. */
+export function sourceOf(bytes: Uint8Array): ByteSource {
+  return {
+    announcedBytes: bytes.length,
+    deliverTo: async (sink) => {
+      sink(bytes);
+      return 'complete';
+    },
+    pause() {},
+    resume() {},
+  };
+}

@@ -14,6 +14,8 @@ type Lane = (typeof LANES)[number];
 
 /** What other instances left, or could not do, is found after so long; own pushes wake. */
 const POLL_MS = 5_000;
+/** Many pushes at once wake once. */
+const WAKE_MS = 100;
 /** An instance that died loses its claim after so long. */
 const CLAIM_MS = 15_000;
 const RENEW_MS = 5_000;
@@ -35,6 +37,7 @@ export class ScmScanner {
   readonly #options: ScmScannerOptions;
   readonly #jobs: readonly BackgroundJob[];
   #isStopping = false;
+  #waking: NodeJS.Timeout | undefined;
 
   constructor(options: ScmScannerOptions) {
     this.#options = options;
@@ -49,12 +52,16 @@ export class ScmScanner {
 
   /** A manifest was stored. */
   wake(): void {
-    for (const job of this.#jobs) job.wake();
+    this.#waking ??= setTimeout(() => {
+      this.#waking = undefined;
+      for (const job of this.#jobs) job.wake();
+    }, WAKE_MS).unref();
   }
 
   /** Ends the threads of scans, too; what it was at is given back. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    clearTimeout(this.#waking);
     await Promise.all([this.#options.scans.close(), ...this.#jobs.map((job) => job.stop())]);
   }
 

@@ -4,7 +4,7 @@ import type { MetadataStore } from '../meta/metadata-store.ts';
 import type { UploadSession } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
-import type { ByteSource } from '../oci/byte-source.ts';
+import type { ByteSource, RequestSource } from '../oci/byte-source.ts';
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestBytes } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { Principal } from '../oci/principal.ts';
@@ -13,9 +13,13 @@ import { type BlobStore, StoreUnavailable } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { AppendLocks } from './append-locks.ts';
 import { checkRange, clientGone, planDigest, wrongLength } from './append-rules.ts';
+import { appendFirst } from './first-append.ts';
 import { UploadCommits } from './upload-commits.ts';
 
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Of uploads whose client named none. */
+const DEFAULT_ALGORITHM: DigestAlgorithm = 'sha256';
 
 export interface UploadParts {
   readonly metadata: MetadataStore;
@@ -87,13 +91,18 @@ export class Uploads {
   async append(
     repository: RepositoryName,
     id: string,
-    source: ByteSource | undefined,
+    source: RequestSource | undefined,
     range: ByteRange | undefined,
     signal: AbortSignal,
   ): Promise<UploadStatus> {
+    requireUploadId(id);
+    const upload = { repository, id, algorithm: DEFAULT_ALGORITHM };
+    const first = await appendFirst(this.#parts, upload, { source, range, signal });
+    if (first.appendedBytes > 0) return { id, offset: first.appendedBytes };
+    const body = { source: first.rest, range, signal };
     return this.#withLock(id, signal, async () => {
       const session = await this.#findOpen(repository, id);
-      const after = await this.#store(session, { source, range, signal }, session.algorithm);
+      const after = await this.#store(session, body, session.algorithm);
       if (!after) throw clientGone();
       return { id, offset: after.offset };
     });
@@ -107,18 +116,20 @@ export class Uploads {
     repository: RepositoryName,
     id: string,
     digest: Digest,
-    source: ByteSource | undefined,
+    source: RequestSource | undefined,
     range: ByteRange | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     requireUploadId(id);
-    if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
+    const algorithm = digestAlgorithm(digest);
+    const upload = { repository, id, algorithm };
+    const { rest } = await appendFirst(this.#parts, upload, { source, range, signal });
+    if (!rest && !range && (await this.#blobCommits.close(repository, id, digest))) return;
     await this.#withLock(id, signal, async () => {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
       if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const body = { source, range, signal };
-      const session = await this.#store(found, body, digestAlgorithm(digest));
+      const session = await this.#store(found, { source: rest, range, signal }, algorithm);
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#blobCommits.finish(session, digest);
@@ -126,6 +137,7 @@ export class Uploads {
   }
 
   async cancel(repository: RepositoryName, id: string, signal: AbortSignal): Promise<void> {
+    requireUploadId(id);
     await this.#withLock(id, signal, async () => {
       const wasOpen = await this.#parts.metadata.uploads.discard(repository, id);
       if (!wasOpen) throw new OciError('BLOB_UPLOAD_UNKNOWN');
@@ -134,7 +146,6 @@ export class Uploads {
 
   /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
   async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    requireUploadId(id);
     const lock = await this.#locks.acquire(id, signal);
     const onGone = () => lock.clientGone();
     if (signal.aborted) onGone();

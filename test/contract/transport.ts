@@ -8,6 +8,7 @@ import { describeHeads } from './transport-heads.ts';
 import { describePace } from './transport-pace.ts';
 import { describeStreams } from './transport-streams.ts';
 import { describeTls } from './transport-tls.ts';
+import { describeWholeBodies } from './transport-whole-bodies.ts';
 
 /** What every HTTP transport must do. A transport's own test calls it with its function that listens. */
 export function describeTransport(name: string, listen: Listen): void {
@@ -282,6 +283,7 @@ export function describeTransport(name: string, listen: Listen): void {
 
   describeHeads(name, listen);
   describeRequestBodies(name, listen);
+  describeWholeBodies(name, listen);
   describeStreams(name, listen);
   describePace(name, listen);
   describeTls(name, listen);

@@ -69,6 +69,16 @@ function append(id: string, segment: Segment, offset = 0): Promise<boolean> {
   return metadata.uploads.append(id, offset, segment, CHECKPOINT, HOUR_MS);
 }
 
+function appendFirst(id: string, segment: Segment): Promise<boolean> {
+  const upload = { repository: REPOSITORY, id, algorithm: 'sha256' } as const;
+  return metadata.uploads.appendFirst(upload, segment, undefined, HOUR_MS, `append:${id}`);
+}
+
+const APPENDS = [
+  ['an append', append],
+  ['a first append', appendFirst],
+] as const;
+
 /** A blob whose bytes are in so many objects. */
 async function makeBlob(segments: readonly Segment[]): Promise<Digest> {
   const id = await startUpload();
@@ -98,23 +108,49 @@ test('what a row names is not put on the list', async () => {
   expect(await listed()).toEqual([stray.key]);
 });
 
-test('an append takes its object off the list', async () => {
+test.each(APPENDS)('%s takes its object off the list', async (_name, add) => {
   const segment = newSegment();
   await metadata.deletions.addUnknown([segment.key], 0);
-  expect(await append(await startUpload(), segment)).toBe(true);
+  expect(await add(await startUpload(), segment)).toBe(true);
   expect(await listed()).toEqual([]);
   expect(await metadata.deletions.claimDue(0, 10)).toEqual([]);
 });
 
-test('an append whose object a sweep has claimed is refused, and changes nothing', async () => {
-  const segment = newSegment();
-  await metadata.deletions.addUnknown([segment.key], 0);
-  expect(await metadata.deletions.claimDue(0, 10)).toEqual([segment.key]);
+test.each(APPENDS)(
+  '%s whose object a sweep has claimed is refused, and changes nothing',
+  async (_name, add) => {
+    const segment = newSegment();
+    await metadata.deletions.addUnknown([segment.key], 0);
+    expect(await metadata.deletions.claimDue(0, 10)).toEqual([segment.key]);
+    const id = await startUpload();
+    expect(await add(id, segment)).toBe(false);
+    const session = await metadata.uploads.find(REPOSITORY, id);
+    expect(session).toMatchObject({ offset: 0, segments: [] });
+    expect(await add(id, newSegment())).toBe(true);
+  },
+);
+
+test('a first append is one to an upload that is open, has no bytes, and has that algorithm', async () => {
   const id = await startUpload();
-  expect(await append(id, segment)).toBe(false);
-  const session = await metadata.uploads.find(REPOSITORY, id);
-  expect(session).toMatchObject({ offset: 0, segments: [] });
-  expect(await append(id, newSegment())).toBe(true);
+  const upload = { repository: REPOSITORY, id, algorithm: 'sha256' } as const;
+  const others = [
+    { ...upload, id: randomUUID() },
+    { ...upload, repository: repositoryName('deletions/other') },
+    { ...upload, algorithm: 'sha512' } as const,
+  ];
+  for (const other of others) {
+    const added = metadata.uploads.appendFirst(other, newSegment(), undefined, HOUR_MS, 'a');
+    expect(await added).toBe(false);
+  }
+  const held = await metadata.locks.tryAcquire(`append:${id}`);
+  expect(await appendFirst(id, newSegment())).toBe(false);
+  await held?.release();
+  expect(await appendFirst(id, newSegment())).toBe(true);
+  expect(await appendFirst(id, newSegment())).toBe(false);
+  expect(await metadata.uploads.find(REPOSITORY, id)).toMatchObject({ offset: 10 });
+  const expired = await startUpload();
+  await sql(databaseUrl, 'update uploads set expires = now() where id = $1', [expired]);
+  expect(await appendFirst(expired, newSegment())).toBe(false);
 });
 
 test('a key on the list that a row names all the same is not claimed, and leaves it', async () => {
@@ -145,22 +181,25 @@ test('keys are claimed when their time is over, not before', async () => {
   expect((await metadata.deletions.claimDue(0, 10)).toSorted()).toEqual([old, young].toSorted());
 });
 
-test('of appends and sweeps at the same time one wins each key, and both know who', async () => {
-  for (let round = 0; round < 20; round += 1) {
-    const segments = Array.from({ length: 20 }, newSegment);
-    const keys = segments.map(({ key }) => key);
-    await metadata.deletions.addUnknown(keys, 0);
-    const ids = await Promise.all(segments.map(startUpload));
-    const appending = segments.map((segment, number) => append(ids[number] ?? '', segment));
-    const claiming = metadata.deletions.claimDue(0, 1000);
-    const appended = await Promise.all(appending);
-    const claimed = new Set(await claiming);
-    const named = keys.filter((_, number) => appended[number]);
-    expect(named.filter((key) => claimed.has(key))).toEqual([]);
-    expect(named.length + claimed.size).toBe(keys.length);
-    await metadata.deletions.done(keys);
-  }
-});
+test.each(APPENDS)(
+  'of %s and sweeps at the same time one wins each key, and both know who',
+  async (_name, add) => {
+    for (let round = 0; round < 20; round += 1) {
+      const segments = Array.from({ length: 20 }, newSegment);
+      const keys = segments.map(({ key }) => key);
+      await metadata.deletions.addUnknown(keys, 0);
+      const ids = await Promise.all(segments.map(startUpload));
+      const appending = segments.map((segment, number) => add(ids[number] ?? '', segment));
+      const claiming = metadata.deletions.claimDue(0, 1000);
+      const appended = await Promise.all(appending);
+      const claimed = new Set(await claiming);
+      const named = keys.filter((_, number) => appended[number]);
+      expect(named.filter((key) => claimed.has(key))).toEqual([]);
+      expect(named.length + claimed.size).toBe(keys.length);
+      await metadata.deletions.done(keys);
+    }
+  },
+);
 
 test('blobs of several objects are found, in pages; others are not', async () => {
   await makeBlob([newSegment()]);

@@ -140,7 +140,8 @@ test('an outage leaves one connection for locks, and no lock', async () => {
   // They end one after the other, each after a new append has asked for a lock.
   for (const append of appends) {
     const path = await startUpload(api, 'faults/locks');
-    await expectStatus(api.send('PATCH', path, { body: 'hello' }), 202);
+    const headers = { 'Content-Range': '0-4' };
+    await expectStatus(api.send('PATCH', path, { headers, body: 'hello' }), 202);
     append.end();
     await append.answer;
   }

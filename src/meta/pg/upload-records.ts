@@ -47,6 +47,25 @@ const APPEND = {
          select id, (select count(*) from upload_segments where upload_id = $1), $3, $4 from advanced
          returning number`,
 };
+/** What finds an upload, the lock and an append in one. */
+const APPEND_FIRST = {
+  name: 'upload-append-first',
+  text: `with listed as (
+           delete from deletions where key = $4 returning is_claimed
+         ),
+         advanced as (
+           update uploads
+           set offset_bytes = $5, digest = $6, expires = now() + $7 * interval '1 ms'
+           where id = $1 and repository = $2 and algorithm = $3 and offset_bytes = 0
+             and finished_digest is null and expires > now()
+             and not exists (select from listed where is_claimed)
+             and pg_try_advisory_xact_lock($8::bigint)
+           returning id
+         )
+         insert into upload_segments (upload_id, number, key, size_bytes)
+         select id, 0, $4, $5 from advanced
+         returning number`,
+};
 const FINISH = {
   name: 'upload-finish',
   text: `select finish_upload($1, $2, $3, $4 * interval '1 ms') as is_finished`,
@@ -105,6 +124,26 @@ export class PgUploadRecords implements UploadRecords {
       engine ?? null,
       state ? Buffer.from(state) : null,
       expiresAfterMs,
+    ]);
+    return rows.length === 1;
+  }
+
+  async appendFirst(
+    { repository, id, algorithm }: Parameters<UploadRecords['appendFirst']>[0],
+    { key, sizeBytes }: Segment,
+    digest: Digest | undefined,
+    expiresAfterMs: number,
+    lockName: string,
+  ): Promise<boolean> {
+    const rows = await this.#database.query(APPEND_FIRST, [
+      id,
+      repository,
+      algorithm,
+      key,
+      sizeBytes,
+      digest ?? null,
+      expiresAfterMs,
+      lockKey(lockName),
     ]);
     return rows.length === 1;
   }

@@ -47,6 +47,19 @@ export interface UploadRecords {
     expiresAfterMs: number,
   ): Promise<boolean>;
   /**
+   * The same at once, for an upload that is open, has no bytes, and whose digests are of this algorithm.
+   * @param digest of the segment
+   * @param lockName a lock that nobody may hold meanwhile
+   * @returns false when it isn't so, and nothing is changed
+   */
+  appendFirst(
+    upload: { repository: RepositoryName; id: string; algorithm: DigestAlgorithm },
+    segment: Segment,
+    digest: Digest | undefined,
+    expiresAfterMs: number,
+    lockName: string,
+  ): Promise<boolean>;
+  /**
    * The closing PUT, in one transaction: blob and segments (or the existing blob, the new objects going to the
    * deletion list), the link to the repository, the upload as finished.
    * @returns false when the upload no longer is open at the session's offset, and nothing is changed.
