@@ -52,10 +52,12 @@ export class NodeBody implements RequestBody {
     return this.ended;
   }
 
-  async takeWhole(): Promise<Uint8Array | undefined> {
+  async takeWhole(maxBytes: number): Promise<Uint8Array | undefined> {
     // What was read with the head is parsed after it was told.
     await nextTurn();
-    if (!this.#request.complete || this.#end || this.#isDropped) return undefined;
+    const { complete, readableLength } = this.#request;
+    if (!complete || this.#end || this.#isDropped) return undefined;
+    if (readableLength === 0 || readableLength > maxBytes) return undefined;
     const chunks: Uint8Array[] = [];
     await this.deliverTo((chunk) => chunks.push(chunk));
     return Buffer.concat(chunks);

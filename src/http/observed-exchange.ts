@@ -124,8 +124,8 @@ class ObservedBody implements RequestBody {
     });
   }
 
-  async takeWhole(): Promise<Uint8Array | undefined> {
-    const whole = await this.#body.takeWhole();
+  async takeWhole(maxBytes: number): Promise<Uint8Array | undefined> {
+    const whole = await this.#body.takeWhole(maxBytes);
     if (whole) this.receivedBytes = whole.length;
     return whole;
   }

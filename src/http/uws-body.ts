@@ -45,10 +45,12 @@ export class UwsBody implements RequestBody {
     return this.#ended;
   }
 
-  async takeWhole(): Promise<Uint8Array | undefined> {
+  async takeWhole(maxBytes: number): Promise<Uint8Array | undefined> {
     // What was read with the head comes after the callback that brought the head.
     if (!this.#end) await nextTurn();
     if (this.#end !== 'complete' || this.#isDropped) return undefined;
+    const bytes = this.#early.reduce((sum, { length }) => sum + length, 0);
+    if (bytes === 0 || bytes > maxBytes) return undefined;
     return Buffer.concat(this.#early.splice(0));
   }
 

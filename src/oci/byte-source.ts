@@ -16,8 +16,11 @@ export interface ByteSource {
 
 /** A body that may have come together with its request's head. */
 export interface RequestSource extends ByteSource {
-  /** All of it, when it has come already: take it, then nothing is left to be delivered. Undefined: deliver it. */
-  takeWhole(): Promise<Uint8Array | undefined>;
+  /**
+   * All of it, when it has come already and has at most `maxBytes`, but some: then nothing is left to be delivered.
+   * Undefined: have it delivered.
+   */
+  takeWhole(maxBytes: number): Promise<Uint8Array | undefined>;
 }
 
 /** Delivers bytes that are there. */

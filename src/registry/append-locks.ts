@@ -24,6 +24,7 @@ interface LocalAppend {
 /**
  * One append at a time per upload, over all instances: a lock of that name in the database. A second one,
  * `gone:…`, is taken when the client of the append goes away, so that other instances know what to wait for.
+ * An append that is begun here alone (`beginHere`) takes the lock with its commit.
  */
 export class AppendLocks {
   readonly #locks: Locks;
@@ -55,12 +56,21 @@ export class AppendLocks {
   }
 
   /**
+   * For an append that is over soon, and takes the lock only with its commit: until then this instance alone waits for it.
+   * @returns what ends it; undefined when another append to the upload is running here
+   */
+  beginHere(uploadId: string, signal: AbortSignal): (() => void) | undefined {
+    return this.#local.has(uploadId) ? undefined : this.#begin(uploadId, signal).forget;
+  }
+
+  /**
    * Resolves when no append whose client is gone is being stored any more.
    * @throws OciError 503 after the longest wait: an offset that is told now may be wrong in a moment
    */
   async waitWhileClientGone(uploadId: string): Promise<void> {
     const deadline = Date.now() + MAX_WAIT_MS;
     await this.#waitForLocal(uploadId, deadline);
+    if (this.#local.get(uploadId)?.isClientGone) throw stillStoring();
     if (!(await this.#locks.isHeld(appendName(uploadId)))) return;
     if (!this.#local.has(uploadId)) await delay(HANG_UP_NEWS_MS);
     while (await this.#locks.isHeld(goneName(uploadId))) {
@@ -90,10 +100,8 @@ export class AppendLocks {
     return isHeld && !(await this.#locks.isHeld(goneName(uploadId)));
   }
 
-  async #tryAcquire(
-    uploadId: string,
-    signal: AbortSignal | undefined,
-  ): Promise<AppendLock | undefined> {
+  /** Has this instance know of an append. */
+  #begin(uploadId: string, signal: AbortSignal | undefined) {
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -109,6 +117,14 @@ export class AppendLocks {
       this.#local.delete(uploadId);
       end();
     };
+    return { append, forget };
+  }
+
+  async #tryAcquire(
+    uploadId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<AppendLock | undefined> {
+    const { append, forget } = this.#begin(uploadId, signal);
     try {
       const held = await this.#locks.tryAcquire(appendName(uploadId));
       if (held) return this.#appendLock(uploadId, append, held, forget);

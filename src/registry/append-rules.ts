@@ -24,6 +24,13 @@ export function clientGone(): OciError {
   });
 }
 
+export function changedMeanwhile(): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', {
+    status: 409,
+    message: 'the upload was changed by another request: ask for its status, and go on from there',
+  });
+}
+
 export function wrongLength(announcedBytes: number): OciError {
   return new OciError('SIZE_INVALID', {
     message: `Content-Range and Content-Length differ: the body has ${announcedBytes} bytes; nothing was appended, send it again with its own length`,

@@ -5,7 +5,7 @@ import type { BlobStore, UnfinishedObject } from '../storage/blob-store.ts';
  * Tells the writes that a killed process left from those that wait for a slow client, on whichever instance: no clock
  * does, since a client may take days for what the store waits for.
  *
- * Whoever writes an object holds a lock: that of its upload, or the compactor's. So a write belongs to one of the
+ * Whoever writes an object in parts holds a lock: that of its upload, or the compactor's. So a write belongs to one of the
  * locks that are held after it was seen, and is dead when each of them has been seen free since; at once when
  * none is held. A lock that is lost with its connection makes a living write look dead. It must have been
  * without news for the least age too, and the worst is that its append fails and its client repeats it.

@@ -12,14 +12,17 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import { type BlobStore, StoreUnavailable } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { AppendLocks } from './append-locks.ts';
-import { checkRange, clientGone, planDigest, wrongLength } from './append-rules.ts';
-import { appendFirst } from './first-append.ts';
+import {
+  changedMeanwhile,
+  checkRange,
+  clientGone,
+  planDigest,
+  wrongLength,
+} from './append-rules.ts';
+import { FirstAppends } from './first-append.ts';
 import { UploadCommits } from './upload-commits.ts';
 
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-/** Of uploads whose client named none. */
-const DEFAULT_ALGORITHM: DigestAlgorithm = 'sha256';
 
 export interface UploadParts {
   readonly metadata: MetadataStore;
@@ -52,11 +55,13 @@ export interface UploadStatus {
 export class Uploads {
   readonly #parts: UploadParts;
   readonly #locks: AppendLocks;
+  readonly #firstAppends: FirstAppends;
   readonly #blobCommits: UploadCommits;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
     this.#locks = new AppendLocks(parts.metadata.locks);
+    this.#firstAppends = new FirstAppends(parts, this.#locks);
     this.#blobCommits = new UploadCommits(parts.metadata.uploads, parts.log);
   }
 
@@ -74,6 +79,7 @@ export class Uploads {
       principal,
       expiresAfterMs: expirationMs,
     });
+    this.#firstAppends.began({ id, repository, algorithm });
     return { id, offset: 0 };
   }
 
@@ -96,10 +102,10 @@ export class Uploads {
     signal: AbortSignal,
   ): Promise<UploadStatus> {
     requireUploadId(id);
-    const upload = { repository, id, algorithm: DEFAULT_ALGORITHM };
-    const first = await appendFirst(this.#parts, upload, { source, range, signal });
-    if (first.appendedBytes > 0) return { id, offset: first.appendedBytes };
-    const body = { source: first.rest, range, signal };
+    const isPlain = source && !range;
+    const first = isPlain && (await this.#firstAppends.append(repository, id, source, signal));
+    if (first && first.appendedBytes > 0) return { id, offset: first.appendedBytes };
+    const body = { source: first ? first.rest : source, range, signal };
     return this.#withLock(id, signal, async () => {
       const session = await this.#findOpen(repository, id);
       const after = await this.#store(session, body, session.algorithm);
@@ -116,20 +122,18 @@ export class Uploads {
     repository: RepositoryName,
     id: string,
     digest: Digest,
-    source: RequestSource | undefined,
+    source: ByteSource | undefined,
     range: ByteRange | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     requireUploadId(id);
-    const algorithm = digestAlgorithm(digest);
-    const upload = { repository, id, algorithm };
-    const { rest } = await appendFirst(this.#parts, upload, { source, range, signal });
-    if (!rest && !range && (await this.#blobCommits.close(repository, id, digest))) return;
+    if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
     await this.#withLock(id, signal, async () => {
       const found = await this.#find(repository, id);
       if (found.finished === digest) return;
       if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const session = await this.#store(found, { source: rest, range, signal }, algorithm);
+      const body = { source, range, signal };
+      const session = await this.#store(found, body, digestAlgorithm(digest));
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#blobCommits.finish(session, digest);
@@ -146,6 +150,7 @@ export class Uploads {
 
   /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
   async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    this.#firstAppends.forget(id);
     const lock = await this.#locks.acquire(id, signal);
     const onGone = () => lock.clientGone();
     if (signal.aborted) onGone();
@@ -242,11 +247,7 @@ export class Uploads {
     const { id, offset } = session;
     if (!(await metadata.uploads.append(id, offset, segment, checkpoint, expirationMs))) {
       await store.delete([key]);
-      throw new OciError('BLOB_UPLOAD_INVALID', {
-        status: 409,
-        message:
-          'the upload was changed by another request: ask for its status, and go on from there',
-      });
+      throw changedMeanwhile();
     }
     metrics.uploadedBytes.inc(sizeBytes);
     const segments = [...session.segments, segment];

@@ -3,6 +3,8 @@ import { FRAMINGS, requestHead } from '../support/raw-http.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { bodyOf, collect, type Listen, Served, text } from '../support/transport-harness.ts';
 
+const MAX_BYTES = 40_000;
+
 /** The part of describeTransport about bodies that may have come with their heads. */
 export function describeWholeBodies(name: string, listen: Listen): void {
   describe.each(FRAMINGS)(`takeWhole: ${name}, $framing`, ({ headers, frame, tail }) => {
@@ -33,10 +35,10 @@ export function describeWholeBodies(name: string, listen: Listen): void {
       return { client, body: bodyOf(exchange), expectAnswered };
     };
 
-    test.each([1, 3000, 40_000])('%d bytes that came with the head', async (size) => {
+    test.each([1, 3000, MAX_BYTES])('%d bytes that came with the head', async (size) => {
       const bytes = random.bytes(size);
       const { body, expectAnswered } = await openWith(size, frame(bytes), tail);
-      expect(Buffer.from((await body.takeWhole()) ?? '').equals(bytes)).toBe(true);
+      expect(Buffer.from((await body.takeWhole(MAX_BYTES)) ?? '').equals(bytes)).toBe(true);
       await expectAnswered();
     });
 
@@ -44,7 +46,7 @@ export function describeWholeBodies(name: string, listen: Listen): void {
       const bytes = random.bytes(3000);
       const sent = frame(bytes.subarray(0, 1000));
       const { client, body, expectAnswered } = await openWith(3000, sent, '');
-      expect(await body.takeWhole()).toBeUndefined();
+      expect(await body.takeWhole(MAX_BYTES)).toBeUndefined();
       const collected = collect(body);
       client.send(frame(bytes.subarray(1000)));
       client.send(tail);
@@ -52,11 +54,20 @@ export function describeWholeBodies(name: string, listen: Listen): void {
       await expectAnswered();
     });
 
+    test('of one byte too many: nothing, and all is delivered', async () => {
+      const bytes = random.bytes(MAX_BYTES + 1);
+      const { body, expectAnswered } = await openWith(bytes.length, frame(bytes), tail);
+      expect(await body.takeWhole(MAX_BYTES)).toBeUndefined();
+      const { end, bytes: delivered } = await collect(body);
+      expect([end, delivered.equals(bytes)]).toEqual(['complete', true]);
+      await expectAnswered();
+    });
+
     test('of a body that was cut: nothing, and what came is delivered', async () => {
       const bytes = random.bytes(1000);
       const { client, body } = await openWith(3000, frame(bytes), '');
       client.end();
-      expect(await body.takeWhole()).toBeUndefined();
+      expect(await body.takeWhole(MAX_BYTES)).toBeUndefined();
       const { end, bytes: delivered } = await collect(body);
       expect([end, delivered.equals(bytes)]).toEqual(['cut', true]);
     });

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Ingest } from '../../src/workers/ingest.ts';
+import { openIngestPool } from '../../src/workers/ingest-pool.ts';
 import { errorCodeOf, type HttpClient, type HttpOptions } from '../support/http-client.ts';
 import {
   digestOf,
@@ -7,7 +10,13 @@ import {
   type Sample,
   startUpload,
 } from '../support/sample-content.ts';
-import { openFixture, type RegistryFixture } from '../support/test-registry.ts';
+import {
+  openFixture,
+  type RegistryFixture,
+  startRegistry,
+  type TestRegistry,
+} from '../support/test-registry.ts';
+import { watch } from '../support/transport-harness.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /* Small bodies, which come with their request's head: what an upload begins with is committed at once. */
@@ -65,18 +74,9 @@ describe.each([
       expect(headers['range']).toBe('0-2999');
     });
     expect(sent).toEqual({ 'upload-append-first': 1 });
-    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    const closing = await sentBy(() => api.send('PUT', `${path}?digest=${blob.digest}`));
+    expect(closing).toEqual({ 'upload-close': 1 });
     await expectBlob(blob);
-  });
-
-  test('is two statements of a closing PUT', async () => {
-    const blob = randomSample(3000);
-    const path = await startUpload(api, REPOSITORY);
-    const sent = await sentBy(() => expectStatus(put(path, blob, blob.bytes), 201));
-    expect(sent).toEqual({ 'upload-append-first': 1, 'upload-close': 1 });
-    await expectBlob(blob);
-    // Repeated, it is answered as before.
-    await expectStatus(put(path, blob, blob.bytes), 201);
   });
 
   test('comes behind what an upload has', async () => {
@@ -112,37 +112,138 @@ describe.each([
     await expectStatus(api.send('GET', path), 404);
     await expectStatus(api.send('HEAD', `/v2/${REPOSITORY}/blobs/${other.digest}`), 404);
   });
+});
 
-  test('whose client hangs up is appended, or not: then it can be sent again', async () => {
-    for (let round = 0; round < 20; round += 1) {
-      const blob = randomSample(3000);
-      const path = await startUpload(api, REPOSITORY);
-      const hangUp = new AbortController();
-      const answer = patch(path, blob.bytes, { signal: hangUp.signal }).catch(() => undefined);
-      setTimeout(() => hangUp.abort(), round / 2);
-      await answer;
-      await waitUntil('the end of the append', async () => {
-        return (await fixture.registry.metric('pierone_active_appends')) === 0;
-      });
-      const { headers } = await expectStatus(api.send('GET', path), 204);
-      if (headers['range'] === '0-0') await expectStatus(patch(path, blob.bytes), 202);
-      else expect(headers['range']).toBe('0-2999');
-      await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
-      await expectBlob(blob);
-    }
+test('an empty body in chunked coding appends nothing', async () => {
+  const path = await startUpload(api, REPOSITORY);
+  const { headers } = await expectStatus(api.send('PATCH', path, { isChunked: true }), 202);
+  expect(headers['range']).toBe('0-0');
+});
+
+describe('beside a first append that is not committed yet', () => {
+  let slow: TestRegistry;
+  /** Lets it be committed. */
+  let goOn: () => void;
+
+  beforeEach(async () => {
+    const gone = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { postgres, storage } = fixture;
+    slow = await startRegistry({
+      databaseUrl: postgres.url,
+      directory: storage.path,
+      overrides: { openIngest: (options) => committingAfter(openIngestPool(options), gone) },
+    });
+  });
+
+  afterEach(async () => {
+    goOn();
+    await slow?.close();
+  });
+
+  async function begin({ bytes }: Sample, signal?: AbortSignal) {
+    const path = await startUpload(slow.api, REPOSITORY);
+    const answer = slow.api.send('PATCH', path, { body: bytes, ...(signal && { signal }) });
+    answer.catch(() => undefined);
+    await waitUntil('the append to begin', async () => {
+      return (await slow.metric('pierone_active_appends')) === 1;
+    });
+    return { path, answer };
+  }
+
+  test('another one is refused', async () => {
+    const blob = randomSample(3000);
+    const { path, answer } = await begin(blob);
+    const other = await expectStatus(slow.api.send('PATCH', path, { body: 'other' }), 409);
+    expect(errorCodeOf(other)).toBe('BLOB_UPLOAD_INVALID');
+    await expectStatus(slow.api.send('DELETE', path), 409);
+    goOn();
+    expect((await answer).status).toBe(202);
+    await expectStatus(slow.api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
+  });
+
+  test('the status waits for it when its client has gone, and tells what came', async () => {
+    const blob = randomSample(3000);
+    const hangUp = new AbortController();
+    const { path } = await begin(blob, hangUp.signal);
+    hangUp.abort();
+    const status = watch(slow.api.send('GET', path));
+    await delay(500);
+    expect(status.isSettled).toBe(false);
+    goOn();
+    expect((await status.promise).headers['range']).toBe('0-2999');
+    await expectStatus(slow.api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
+  });
+
+  test('the same bytes that another instance took are not appended twice', async () => {
+    const blob = randomSample(3000);
+    const { path, answer } = await begin(blob);
+    await expectStatus(api.send('PATCH', path, { body: blob.bytes }), 202);
+    goOn();
+    expect((await answer).status).toBe(409);
+    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
+  });
+
+  test('it comes behind other bytes that another instance took', async () => {
+    const blob = randomSample(3000);
+    const { path, answer } = await begin({ ...blob, bytes: blob.bytes.subarray(1000) });
+    await expectStatus(api.send('PATCH', path, { body: blob.bytes.subarray(0, 1000) }), 202);
+    goOn();
+    expect((await answer).headers['range']).toBe('0-2999');
+    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
+  });
+
+  test('an upload that another instance cancelled stays so, and nothing is left', async () => {
+    const before = await fixture.storage.keys();
+    const { path, answer } = await begin(randomSample(3000));
+    await expectStatus(api.send('DELETE', path), 204);
+    goOn();
+    expect((await answer).status).toBe(404);
+    expect(await fixture.storage.keys()).toEqual(before);
   });
 });
+
+/** Commits what it stores when `gate` is open. */
+function committingAfter(ingest: Ingest, gate: Promise<void>): Ingest {
+  return {
+    get isBusy() {
+      return ingest.isBusy;
+    },
+    append: (request) =>
+      ingest.append({
+        ...request,
+        commit: async (segment) => {
+          await gate;
+          await request.commit(segment);
+        },
+      }),
+    digestStored: (...segments) => ingest.digestStored(...segments),
+    usage: () => ingest.usage(),
+    ping: () => ingest.ping(),
+    close: () => ingest.close(),
+  };
+}
 
 test('of bodies at the same time each is appended as a whole, or refused', async () => {
   for (let round = 0; round < 10; round += 1) {
     const path = await startUpload(api, REPOSITORY);
     const bodies = Array.from({ length: 8 }, (_, n) => Buffer.alloc(100 + n, n + 1));
     const answers = await Promise.all(bodies.map((body) => api.send('PATCH', path, { body })));
-    const appended = bodies.filter((_, n) => answers[n]?.status === 202);
     expect(answers.filter(({ status }) => ![202, 409].includes(status))).toEqual([]);
-    expect(appended).not.toEqual([]);
-    const sizeBytes = appended.reduce((sum, { length }) => sum + length, 0);
-    const { headers } = await expectStatus(api.send('GET', path), 204);
-    expect(headers['range']).toBe(`0-${sizeBytes - 1}`);
+    const ends = answers.map(({ headers }) => Number(headers['range']?.split('-')[1]));
+    const appended = bodies
+      .map((body, n) => ({ body, end: ends[n] ?? Number.NaN }))
+      .filter((_, n) => answers[n]?.status === 202)
+      .toSorted((one, other) => one.end - other.end);
+    const bytes = Buffer.concat(appended.map(({ body }) => body));
+    expect(appended.at(-1)?.end).toBe(bytes.length - 1);
+    const blob = { bytes, digest: digestOf(bytes) };
+    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
   }
 });

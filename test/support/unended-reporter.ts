@@ -1,8 +1,9 @@
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 /** Names the files whose process died with them: vitest says no more than that one did. */
 export class UnendedReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], _errors: unknown, reason: TestRunEndReason): void {
+    if (reason === 'interrupted') return;
     for (const module of modules.filter(hasNotEnded)) {
       process.stderr.write(
         `\nThe process of ${module.relativeModuleId} died. What had not ended in it:\n`,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client, type QueryResultRow } from 'pg';
 import type { HeldLock, Locks } from '../metadata-store.ts';
-import { connectionOptions, type Statement, translate } from './database.ts';
+import { connectionOptions, type DatabaseMetrics, type Statement, translate } from './database.ts';
 
 const TRY_ACQUIRE = {
   name: 'lock-try-acquire',
@@ -41,6 +41,7 @@ const HELD = {
 export class AdvisoryLocks implements Locks {
   readonly #url: string;
   readonly #onLost: (error: Error) => void;
+  readonly #metrics: DatabaseMetrics | undefined;
   /** Names held by this instance: PostgreSQL would grant them to the same connection again. */
   readonly #held = new Set<string>();
   #client: Promise<Client> | undefined;
@@ -48,9 +49,10 @@ export class AdvisoryLocks implements Locks {
   #connected: Client | undefined;
   #lastAnswer: Promise<unknown> = Promise.resolve();
 
-  constructor(url: string, onLost: (error: Error) => void) {
+  constructor(url: string, onLost: (error: Error) => void, metrics?: DatabaseMetrics) {
     this.#url = url;
     this.#onLost = onLost;
+    this.#metrics = metrics;
   }
 
   async tryAcquire(name: string): Promise<HeldLock | undefined> {
@@ -121,8 +123,11 @@ export class AdvisoryLocks implements Locks {
     question: Statement,
     values: string[] = [],
   ): Promise<Row[]> {
+    const begin = performance.now();
     const answer = this.#lastAnswer.then(() => client.query<Row>({ ...question, values }));
-    this.#lastAnswer = answer.catch(() => undefined);
+    this.#lastAnswer = answer
+      .catch(() => undefined)
+      .then(() => this.#metrics?.databaseQuery(question.name, (performance.now() - begin) / 1000));
     return answer.then(
       ({ rows }) => rows,
       (error: unknown) => {

@@ -40,7 +40,7 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
   const database = new Database({ ...options, onIdleError: options.onConnectionLost });
   const { isMutableTag, routing = NO_SINKS } = options;
   const lists = new Lists(database, options.url, options.onConnectionLost);
-  const locks = new AdvisoryLocks(options.url, options.onConnectionLost);
+  const locks = new AdvisoryLocks(options.url, options.onConnectionLost, options.metrics);
   return {
     uploads: new PgUploadRecords(database),
     blobs: new PgBlobRecords(database),
