@@ -24,6 +24,20 @@ export function clientGone(): OciError {
   });
 }
 
+/**
+ * A body that was refused as the first one must not come behind what another instance appended since it came: that may be
+ * itself, repeated.
+ * @param waitedMs since it came, when the session was asked for
+ */
+export function checkUnchanged(
+  session: UploadSession,
+  waitedMs: number,
+  expirationMs: number,
+): void {
+  const lastAppendMs = expirationMs - session.expiresInMs;
+  if (session.offset > 0 && lastAppendMs < waitedMs) throw changedMeanwhile();
+}
+
 export function changedMeanwhile(): OciError {
   return new OciError('BLOB_UPLOAD_INVALID', {
     status: 409,

@@ -7,7 +7,7 @@ import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { type AppendLocks, appendName } from './append-locks.ts';
-import { changedMeanwhile, clientGone } from './append-rules.ts';
+import { clientGone } from './append-rules.ts';
 
 /** Larger bodies don't gain by it. */
 const SMALL_BYTES = 64 * 1024;
@@ -31,6 +31,8 @@ interface BegunUpload {
 interface FirstAppend {
   readonly appendedBytes: number;
   readonly rest: ByteSource;
+  /** When the body was refused as a first one: the moment at which it came, of performance.now(). */
+  readonly refusedMs: number | undefined;
 }
 
 /**
@@ -58,8 +60,8 @@ export class FirstAppends {
   }
 
   /**
-   * `signal` tells that the client has gone: what has come is appended all the same, and others wait for it.
-   * @throws OciError 409 when another instance seems to have appended the same bytes meanwhile
+   * `signal` tells that the client has gone: what isn't committed then is no part of the upload, since another instance may
+   * have told the client so.
    */
   async append(
     repository: RepositoryName,
@@ -67,7 +69,8 @@ export class FirstAppends {
     source: RequestSource,
     signal: AbortSignal,
   ): Promise<FirstAppend> {
-    const untouched = { appendedBytes: 0, rest: source };
+    const beganMs = performance.now();
+    const untouched = { appendedBytes: 0, rest: source, refusedMs: undefined };
     const upload = this.#begun.get(id);
     this.forget(id);
     // The client of one that hasn't begun may know already that it won't.
@@ -77,41 +80,38 @@ export class FirstAppends {
     try {
       const whole = await source.takeWhole(SMALL_BYTES);
       if (!whole) return untouched;
-      if (await this.#store(upload, whole)) return { appendedBytes: whole.length, rest: source };
+      const isFirst = await this.#store(upload, whole, signal);
+      if (isFirst) return { ...untouched, appendedBytes: whole.length };
       if (signal.aborted) throw clientGone();
-      return { appendedBytes: 0, rest: sourceOf(whole) };
+      return { appendedBytes: 0, rest: sourceOf(whole), refusedMs: beganMs };
     } finally {
       end();
     }
   }
 
-  /** @returns false when the upload is not as it was begun: nothing is changed */
-  async #store(upload: BegunUpload, bytes: Uint8Array): Promise<boolean> {
+  /** @returns false when the upload is not as it was begun, or the client has gone: nothing is changed */
+  async #store(upload: BegunUpload, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
     const { metadata, store, ingest, metrics, expirationMs } = this.#parts;
-    const { id, repository, algorithm } = upload;
-    let refused: ClosedSegment | undefined;
-    const commit = async (segment: ClosedSegment) => {
-      const { key, sizeBytes, digest } = segment;
+    const { id, algorithm } = upload;
+    let refused: string | undefined;
+    const commit = async ({ key, sizeBytes, digest }: ClosedSegment) => {
       const args = [upload, { key, sizeBytes }, digest, expirationMs, appendName(id)] as const;
-      if (!(await metadata.uploads.appendFirst(...args))) refused = segment;
+      if (signal.aborted || !(await metadata.uploads.appendFirst(...args))) refused = key;
     };
     metrics.activeAppends.inc();
     try {
       const plan = { kind: 'whole', algorithm } as const;
-      await ingest.append({ source: sourceOf(bytes), plan, expectedBytes: bytes.length, commit });
+      const source = sourceOf(bytes);
+      const expectedBytes = bytes.length;
+      const end = await ingest.append({ source, plan, expectedBytes, commit, signal });
+      // It didn't begin.
+      if (end === 'cut') return false;
     } finally {
       metrics.activeAppends.dec();
     }
-    if (!refused) {
-      metrics.uploadedBytes.inc(bytes.length);
-      return true;
-    }
     // If it can't be deleted now, the sweeper finds it.
-    await store.delete([refused.key]).catch(() => undefined);
-    // The same bytes twice are one request that was repeated elsewhere: behind each other they would be a blob that nobody wants.
-    const session = await metadata.uploads.find(repository, id);
-    if (session?.offset !== bytes.length) return false;
-    if (session.checkpoint.digest === refused.digest) throw changedMeanwhile();
-    return false;
+    if (refused !== undefined) await store.delete([refused]).catch(() => undefined);
+    else metrics.uploadedBytes.inc(bytes.length);
+    return refused === undefined;
   }
 }

@@ -15,6 +15,7 @@ import { AppendLocks } from './append-locks.ts';
 import {
   changedMeanwhile,
   checkRange,
+  checkUnchanged,
   clientGone,
   planDigest,
   wrongLength,
@@ -102,12 +103,18 @@ export class Uploads {
     signal: AbortSignal,
   ): Promise<UploadStatus> {
     requireUploadId(id);
-    const isPlain = source && !range;
-    const first = isPlain && (await this.#firstAppends.append(repository, id, source, signal));
+    const first =
+      source && !range
+        ? await this.#firstAppends.append(repository, id, source, signal)
+        : undefined;
     if (first && first.appendedBytes > 0) return { id, offset: first.appendedBytes };
-    const body = { source: first ? first.rest : source, range, signal };
+    const body = { source: first?.rest ?? source, range, signal };
     return this.#withLock(id, signal, async () => {
+      const askedMs = performance.now();
       const session = await this.#findOpen(repository, id);
+      if (first?.refusedMs !== undefined) {
+        checkUnchanged(session, askedMs - first.refusedMs, this.#parts.expirationMs);
+      }
       const after = await this.#store(session, body, session.algorithm);
       if (!after) throw clientGone();
       return { id, offset: after.offset };

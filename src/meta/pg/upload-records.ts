@@ -13,6 +13,7 @@ interface UploadRow extends SegmentColumns {
   digest_engine: string | null;
   digest_state: Buffer | null;
   finished_digest: string | null;
+  expires_in_ms: number;
 }
 
 const CREATE = {
@@ -23,7 +24,7 @@ const CREATE = {
 const FIND = {
   name: 'upload-find',
   text: `select u.algorithm, u.offset_bytes::float8 as offset, u.digest, u.digest_engine, u.digest_state,
-                u.finished_digest,
+                u.finished_digest, (extract(epoch from u.expires - now()) * 1000)::float8 as expires_in_ms,
                 array(select s.key from upload_segments s where s.upload_id = u.id order by s.number) as keys,
                 array(select s.size_bytes::float8 from upload_segments s where s.upload_id = u.id
                       order by s.number) as sizes
@@ -202,6 +203,7 @@ function toSession(repository: RepositoryName, id: string, row: UploadRow): Uplo
       state: row.digest_state ?? undefined,
     },
     segments: toSegments(row),
+    expiresInMs: row.expires_in_ms,
     finished: row.finished_digest === null ? undefined : toDigest(row.finished_digest),
   };
 }

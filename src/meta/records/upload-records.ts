@@ -21,6 +21,8 @@ export interface UploadSession {
   readonly offset: number;
   readonly checkpoint: DigestCheckpoint;
   readonly segments: readonly Segment[];
+  /** Each append sets it anew. */
+  readonly expiresInMs: number;
   /** Set when the closing PUT was committed: the blob that the upload became. */
   readonly finished: Digest | undefined;
 }
