@@ -69,8 +69,11 @@ export class AppendLocks {
    */
   async waitWhileClientGone(uploadId: string): Promise<void> {
     const deadline = Date.now() + MAX_WAIT_MS;
-    await this.#waitForLocal(uploadId, deadline);
-    if (this.#local.get(uploadId)?.isClientGone) throw stillStoring();
+    do {
+      await this.#waitForLocal(uploadId, deadline);
+      if (Date.now() >= deadline) throw stillStoring();
+      // Another one may have begun when the one before ended.
+    } while (this.#local.get(uploadId)?.isClientGone);
     if (!(await this.#locks.isHeld(appendName(uploadId)))) return;
     if (!this.#local.has(uploadId)) await delay(HANG_UP_NEWS_MS);
     while (await this.#locks.isHeld(goneName(uploadId))) {
