@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
+import { alterCommits } from '../support/altered-commits.ts';
 import { HttpClient } from '../support/http-client.ts';
 import { expectStatus, pushBlob, randomSample, startUpload } from '../support/sample-content.ts';
 import { useServers } from '../support/server-fixture.ts';
@@ -98,26 +99,13 @@ test('what a cut client sent is kept also when the database is slow', async () =
     ...options,
     environment: { SHUTDOWN_TIMEOUT: '0' },
     overrides: {
-      openIngest: (ingestOptions) => {
-        const ingest = openIngestPool(ingestOptions);
-        return {
-          isBusy: false,
-          append: (request) =>
-            ingest.append({
-              ...request,
-              commit: async (segment) => {
-                // Stands for a COMMIT that takes its time.
-                await delay(1000);
-                await request.commit(segment);
-                commits += 1;
-              },
-            }),
-          digestStored: (...segments) => ingest.digestStored(...segments),
-          usage: () => ingest.usage(),
-          ping: () => ingest.ping(),
-          close: () => ingest.close(),
-        };
-      },
+      openIngest: (ingestOptions) =>
+        alterCommits(openIngestPool(ingestOptions), async (commit) => {
+          // Stands for a COMMIT that takes its time.
+          await delay(1000);
+          await commit();
+          commits += 1;
+        }),
     },
   });
   const running = { server: registry, api: registry.api };

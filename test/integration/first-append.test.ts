@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Ingest } from '../../src/workers/ingest.ts';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
+import { alterCommits } from '../support/altered-commits.ts';
 import { errorCodeOf, type HttpClient, type HttpOptions } from '../support/http-client.ts';
 import {
   digestOf,
@@ -127,14 +127,20 @@ describe('beside a first append that is not committed yet', () => {
   let goOn: () => void;
 
   beforeEach(async () => {
-    const gone = new Promise<void>((resolve) => {
+    const gate = new Promise<void>((resolve) => {
       goOn = resolve;
     });
     const { postgres, storage } = fixture;
     slow = await startRegistry({
       databaseUrl: postgres.url,
       directory: storage.path,
-      overrides: { openIngest: (options) => committingAfter(openIngestPool(options), gone) },
+      overrides: {
+        openIngest: (options) =>
+          alterCommits(openIngestPool(options), async (commit) => {
+            await gate;
+            await commit();
+          }),
+      },
     });
   });
 
@@ -216,27 +222,6 @@ describe('beside a first append that is not committed yet', () => {
     expect(await fixture.storage.keys()).toEqual(before);
   });
 });
-
-/** Commits what it stores when `gate` is open. */
-function committingAfter(ingest: Ingest, gate: Promise<void>): Ingest {
-  return {
-    get isBusy() {
-      return ingest.isBusy;
-    },
-    append: (request) =>
-      ingest.append({
-        ...request,
-        commit: async (segment) => {
-          await gate;
-          await request.commit(segment);
-        },
-      }),
-    digestStored: (...segments) => ingest.digestStored(...segments),
-    usage: () => ingest.usage(),
-    ping: () => ingest.ping(),
-    close: () => ingest.close(),
-  };
-}
 
 test('of bodies at the same time each is appended as a whole, or refused', async () => {
   for (let round = 0; round < 10; round += 1) {

@@ -48,7 +48,7 @@ const APPEND = {
          select id, (select count(*) from upload_segments where upload_id = $1), $3, $4 from advanced
          returning number`,
 };
-/** What finds an upload, the lock and an append in one. */
+/** What finds an upload, takes its lock and appends, in one; with the deletion list it is as APPEND. */
 const APPEND_FIRST = {
   name: 'upload-append-first',
   text: `with listed as (
