@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Jobs, startJobs } from './background-jobs.ts';
 import type { Config } from './config.ts';
 import { SinkRouting } from './events/routing.ts';
 import type { Sink } from './events/sink.ts';
+import { drain } from './http/drain.ts';
 import type { Handler, Transport } from './http/exchange.ts';
 import { Gate } from './http/gate.ts';
 import { KeptAnswers } from './http/kept-answers.ts';
@@ -30,11 +30,6 @@ import { observeStore } from './storage/store-requests.ts';
 import { watchHealth } from './watch-health.ts';
 import type { Ingest } from './workers/ingest.ts';
 import { type IngestOptions, openIngestPool } from './workers/ingest-pool.ts';
-
-/** From a connection that was accepted to its first request, next door. */
-const SETTLE_MS = 50;
-/** Time for storing what cut requests had sent. With SHUTDOWN_TIMEOUT's default it ends within the 30 s of Kubernetes. */
-const CUT_TIMEOUT_MS = 3_000;
 
 /** A running registry. */
 export interface Server {
@@ -219,23 +214,6 @@ function openIngest(
   closers.add(() => ingest.close());
   metrics.watchIngest(() => ingest.usage());
   return ingest;
-}
-
-async function drain(transport: Transport, timeoutMs: number, log: Log): Promise<void> {
-  transport.stopAccepting();
-  // A balancer may have been given a connection just now, and its request is on the way.
-  if (timeoutMs > 0) await delay(SETTLE_MS);
-  let timer: NodeJS.Timeout | undefined;
-  const isTimeOver = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(true), timeoutMs);
-  });
-  if (await Promise.race([transport.idle().then(() => false), isTimeOver])) {
-    log.warn('requests were still running at the end of SHUTDOWN_TIMEOUT, and are cut');
-  }
-  clearTimeout(timer);
-  transport.close();
-  // What the cut requests sent is still being stored.
-  await Promise.race([transport.idle(), delay(CUT_TIMEOUT_MS, undefined, { ref: false })]);
 }
 
 function urls(config: Config, transport: Transport, management: Management) {

@@ -87,10 +87,9 @@ export interface TransportOptions {
 /** A listening HTTP server. */
 export interface Transport {
   readonly port: number;
-  /**
-   * Accepts no connection any more. Running exchanges go on; each connection is closed after its answer, or once
-   * nothing runs on it.
-   */
+  /** How many are open, whether something runs on them or not. */
+  readonly connections: number;
+  /** Accepts no connection any more. Those that are open go on; the next answer of each says that it is the last. */
   stopAccepting(): void;
   /** New connections get the certificate that the files hold now. @throws Error when they hold none; nothing changes */
   renewTls(): Promise<void>;

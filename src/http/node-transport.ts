@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { Activity } from './activity.ts';
@@ -118,13 +119,16 @@ class NodeTransport implements Transport, NodeServer {
     return this.#port;
   }
 
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   get isStopping(): boolean {
     return this.#isStopping;
   }
 
   onEnd(): void {
     this.#activity.end();
-    if (this.#isStopping) this.#server.closeIdleConnections();
   }
 
   onRest(exchange: NodeExchange): void {
@@ -134,7 +138,8 @@ class NodeTransport implements Transport, NodeServer {
   stopAccepting(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    this.#server.close();
+    // That of node:http cuts idle connections, on which a request may be on the way.
+    NetServer.prototype.close.call(this.#server);
   }
 
   idle(): Promise<void> {
@@ -144,6 +149,8 @@ class NodeTransport implements Transport, NodeServer {
   close(): void {
     clearInterval(this.#looking);
     this.stopAccepting();
+    // Ends its looking for slow heads, too.
+    this.#server.close();
     for (const socket of this.#connections) socket.destroy();
   }
 

@@ -26,6 +26,10 @@ export class UwsPeers {
     this.#connections -= 1;
   }
 
+  get connections(): number {
+    return this.#connections;
+  }
+
   /** As text. */
   addressOf(response: Response): string {
     return this.#only ?? readAddress(response);

@@ -68,6 +68,10 @@ class UwsTransport implements Transport, UwsServer {
     return this.#port;
   }
 
+  get connections(): number {
+    return this.peers.connections;
+  }
+
   get pace(): PaceRule {
     return this.#options.pace;
   }

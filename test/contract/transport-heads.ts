@@ -165,9 +165,11 @@ export function describeHeads(name: string, listen: Listen): void {
         false,
         true,
       ]);
-      late.send(requestHead('GET', '/late'));
-      (await served.next()).send(text('late'));
-      expect((await late.readAnswer()).headers.get('connection')).toBe('close');
+      for (const client of [late, idle.client]) {
+        client.send(requestHead('GET', '/late'));
+        (await served.next()).send(text('late'));
+        expect((await client.readAnswer()).headers.get('connection')).toBe('close');
+      }
     });
   });
 }

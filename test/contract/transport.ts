@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ListenError } from '../../src/http/exchange.ts';
 import { RawClient, requestHead } from '../support/raw-http.ts';
 import { type Listen, OPTIONS, Served, text, watch } from '../support/transport-harness.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { describeRequestBodies } from './transport-bodies.ts';
 import { describeHeads } from './transport-heads.ts';
 import { describePace } from './transport-pace.ts';
@@ -251,9 +252,11 @@ export function describeTransport(name: string, listen: Listen): void {
       test('close cuts every connection', async () => {
         const waiting = await request('GET', '/');
         const idle = await served.connect();
+        await waitUntil('both connections', () => served.transport.connections === 2);
         served.transport.close();
         await Promise.all([waiting.client.closed(), idle.closed(), served.transport.idle()]);
         expect(waiting.exchange.isOpen).toBe(false);
+        expect(served.transport.connections).toBe(0);
       });
     });
 
