@@ -88,9 +88,10 @@ function firstListening(
       child.kill('SIGKILL');
       fail('did not listen in time');
     }, START_TIMEOUT_MS);
+    const closed = once(child, 'close');
     child.once('exit', (code) => {
       clearTimeout(timer);
-      void untilClosed(child).then(() => fail(`ended with code ${code}`));
+      void lastLines(closed).then(() => fail(`ended with code ${code}`));
     });
     if (!child.stdout) throw new Error('no standard output');
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -115,15 +116,16 @@ function parseLine(line: string): LogLine {
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const exited = once(child, 'exit');
+  const closed = once(child, 'close');
   child.kill(signal);
   await exited;
-  await untilClosed(child);
+  await lastLines(closed);
   return child.exitCode;
 }
 
 /** For the last lines of a process that has just ended. What it has left behind may keep its output open for longer. */
-async function untilClosed(child: ChildProcess): Promise<void> {
-  await Promise.race([once(child, 'close'), delay(LAST_LINES_MS)]);
+async function lastLines(closed: Promise<unknown>): Promise<void> {
+  await Promise.race([closed, delay(LAST_LINES_MS)]);
 }
 
 async function readMetric(managementUrl: string, name: string): Promise<number> {
