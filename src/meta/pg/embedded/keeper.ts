@@ -45,6 +45,8 @@ export class Keeper {
   /** The one that is ours, or was the last that was. */
   #server: RunningServer;
   #ownedSinceMs = 0;
+  /** It was, and no other one is yet. */
+  #isLost = false;
   /** Another process owns the database now: its server is not to be stopped. */
   #isTaken = false;
   #tries = 0;
@@ -68,6 +70,7 @@ export class Keeper {
   #keep(server: RunningServer): void {
     this.#server = server;
     this.#ownedSinceMs = Date.now();
+    this.#isLost = false;
     this.#isTaken = false;
     let reason: unknown;
     server.client.on('error', (error) => {
@@ -75,6 +78,7 @@ export class Keeper {
     });
     server.client.once('end', () => {
       if (this.#stopping.signal.aborted) return;
+      this.#isLost = true;
       const { cluster: directory } = this.#place;
       this.#log.warn({ directory, err: reason }, 'embedded PostgreSQL: lost; starting it again');
       this.#recovery = this.#recover();
@@ -116,10 +120,11 @@ export class Keeper {
     }
   }
 
-  /** Also one that was started after a loss, and isn't ours yet. */
+  /** Also one that was started after a loss, and isn't ours yet; else another one is the next owner's, who waited. */
   async #stopServer(): Promise<void> {
     const { cluster } = this.#place;
     await stopPostmaster(this.#server.postmaster.pid, cluster);
+    if (!this.#isLost) return;
     const other = await readPostmaster(cluster);
     if (other?.state === 'running') await stopPostmaster(other.pid, cluster);
   }
