@@ -168,7 +168,7 @@ describe('with one registry', () => {
     }
     await waitUntil('failed deliveries', async () => {
       const [sink] = (await deliveries()).at('sinks').items;
-      return sink?.at('last_error').text === 'the receiver could not be reached';
+      return sink?.at('last_error').textOrNull === 'the receiver could not be reached';
     });
     await receiver.comeUp();
     await receiver.took(36);
@@ -252,7 +252,10 @@ describe('with a registry of its own', () => {
     expect(receiver.tagsOf(app)).toEqual(['v1', 'v2']);
     await waitUntil('two rows less', async () => (await outbox()).length === 1);
     const { id } = receiver.seen[0] ?? {};
-    const answer = await deliveries();
+    const answer = await waitUntil('the report of the sink', async () => {
+      const told = await deliveries();
+      return told.at('sinks', 0, 'last_error').textOrNull === null ? undefined : told;
+    });
     const [failed] = answer.at('failed').items;
     expect(failed?.at('id').text).toBe(id);
     expect(failed?.at('error').text).toBe('the receiver answered 500');

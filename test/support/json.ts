@@ -34,6 +34,10 @@ export class JsonValue {
     return this.#value;
   }
 
+  get textOrNull(): string | null {
+    return this.#value === null ? null : this.text;
+  }
+
   get texts(): string[] {
     return this.items.map((item) => item.text);
   }
