@@ -38,8 +38,12 @@ class BufferShelf {
   }
 }
 
+/** Of a distant object, read before it is asked for. */
+export const PIECE_BYTES = 4 * MIB;
+
 /** 32 MiB of each size: slow readers take nothing from those that keep up. */
 const SHELVES = {
+  piece: new BufferShelf(PIECE_BYTES, 8, 4),
   large: new BufferShelf(MIB, 32, 8),
   small: new BufferShelf(MIB / 16, 512, 128),
 };
@@ -57,7 +61,13 @@ export function takeReadBuffer(size: StepSize): Buffer {
   return large ?? SHELVES.small.take() ?? Buffer.allocUnsafeSlow(TINY_STEP_BYTES);
 }
 
+/** One of PIECE_BYTES, or undefined where readers have all. Give it back. */
+export function takePieceBuffer(): Buffer | undefined {
+  return SHELVES.piece.take();
+}
+
 /** No one reads its bytes any more. */
 export function giveReadBuffer(buffer: Buffer): void {
-  if (!SHELVES.large.give(buffer)) SHELVES.small.give(buffer);
+  const shelves = [SHELVES.large, SHELVES.small, SHELVES.piece];
+  shelves.some((shelf) => shelf.give(buffer));
 }

@@ -1,19 +1,21 @@
+import { ConnectionRate } from '../../src/storage/s3/connection-rate.ts';
 import type { S3Location } from '../../src/storage/s3/s3-location.ts';
 import { openS3Store } from '../../src/storage/s3/s3-store.ts';
 import { startS3Proxy } from '../support/s3-proxy.ts';
 import { createBucket, sharedRgw } from '../support/shared-rgw.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { describeBlobStore } from './blob-store.ts';
+import { describeReading } from './blob-store-reading.ts';
 
 const MIB = 1024 * 1024;
 
 /** Through a proxy, which knows what is under way. */
-async function open(settings: Partial<S3Location>) {
+async function open(settings: Partial<S3Location>, isDistant = false) {
   const rgw = await sharedRgw();
   const [bucket, proxy] = await Promise.all([createBucket(rgw), startS3Proxy(rgw.endpoint)]);
   const location = { ...bucket.location, ...settings, endpoint: proxy.endpoint };
   return {
-    store: openS3Store(location),
+    store: openS3Store(location, undefined, isDistant ? slowRate() : new ConnectionRate()),
     reopen: () => openS3Store(location),
     countOpenHandles: async () => {
       // The end of a connection has to get there.
@@ -28,7 +30,15 @@ async function open(settings: Partial<S3Location>) {
   };
 }
 
+/** As after two seconds of waiting for next to nothing. */
+function slowRate(): ConnectionRate {
+  const rate = new ConnectionRate();
+  rate.add(MIB, 1_900);
+  return rate;
+}
+
 describeBlobStore('S3', () => open({}));
+describeReading('S3, over several connections', () => open({}, true));
 describeBlobStore('S3, other settings', () =>
   open({ prefix: 'a/b/', partBytes: 5 * MIB, checksum: 'crc32', signPayload: true }),
 );

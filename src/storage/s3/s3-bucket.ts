@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { OnReadOpts, Socket } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { ConnectionRate } from './connection-rate.ts';
 import { PieceStream } from './s3-body.ts';
 import { type S3Timeouts, TIMEOUTS } from './s3-call.ts';
 import type { S3Location } from './s3-location.ts';
@@ -39,13 +40,19 @@ export interface S3Bucket {
   /** Undefined over TLS. */
   readonly socketReader: S3SocketReader | undefined;
   readonly timeouts: S3Timeouts;
+  readonly rate: ConnectionRate;
   /** Of every command on an object. */
   object(key: string): { readonly Bucket: string; readonly Key: string };
   /** The key as the rows know it. */
   keyOf(objectKey: string): string;
 }
 
-export function openBucket(location: S3Location, timeouts = TIMEOUTS): S3Bucket {
+/** @param rate what is known of its connections */
+export function openBucket(
+  location: S3Location,
+  timeouts = TIMEOUTS,
+  rate = new ConnectionRate(),
+): S3Bucket {
   const { bucket, prefix, endpoint } = location;
   const client = openClient(location, timeouts);
   const isPlain = endpoint !== undefined && new URL(endpoint).protocol === 'http:';
@@ -54,6 +61,7 @@ export function openBucket(location: S3Location, timeouts = TIMEOUTS): S3Bucket 
     client,
     socketReader: isPlain ? new S3SocketReader(client, timeouts.silenceMs) : undefined,
     timeouts,
+    rate,
     object: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }),
     keyOf: (objectKey) => objectKey.slice(prefix.length),
   };

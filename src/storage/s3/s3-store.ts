@@ -16,6 +16,7 @@ import {
   type UnfinishedObject,
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX } from '../keys.ts';
+import type { ConnectionRate } from './connection-rate.ts';
 import { openBucket, type S3Bucket } from './s3-bucket.ts';
 import { call, type S3Timeouts } from './s3-call.ts';
 import { checkBucket } from './s3-check.ts';
@@ -30,8 +31,12 @@ import { S3Writer } from './s3-writer.ts';
 const MAX_DELETED_AT_ONCE = 1000;
 
 /** Objects in a bucket, each under the prefix and its key. Any number of processes may use one bucket. */
-export function openS3Store(location: S3Location, timeouts?: S3Timeouts): BlobStore {
-  return new S3Store(openBucket(location, timeouts));
+export function openS3Store(
+  location: S3Location,
+  timeouts?: S3Timeouts,
+  rate?: ConnectionRate,
+): BlobStore {
+  return new S3Store(openBucket(location, timeouts, rate));
 }
 
 class S3Store implements BlobStore {
