@@ -82,7 +82,6 @@ async function start(
   // First, since it is a mistake of the configuration if it can't be read.
   const { tls } = config.http;
   const tlsWatch = tls && (await watchTlsFiles(tls, log));
-  closers.add(() => tlsWatch?.stop());
   const metrics = createMetrics(await ownVersion());
   closers.add(observeStore((...request) => metrics.storeRequest(...request)));
   const watch = watchHealth(config, metrics);
@@ -125,6 +124,8 @@ async function start(
     manifestMaxBytes,
   });
   const transport = await openHttp(config, proxies, handler, log, closers);
+  // An end that has begun listens for no new certificate.
+  closers.add(() => tlsWatch?.stop());
   closers.add(() => health.enter('draining'));
   health.enter('ok');
   tlsWatch?.start(() => transport.renewTls());

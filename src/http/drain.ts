@@ -31,12 +31,16 @@ export async function drain(transport: Transport, timeoutMs: number, log: Log): 
 }
 
 /** Connections that a balancer was given just now come to be accepted, and no further ones. */
-async function letHandshakesEnd({ port }: Transport, log: Log): Promise<void> {
+async function letHandshakesEnd(transport: Transport, log: Log): Promise<void> {
   try {
-    await holdConnections(port);
+    await holdConnections(transport.port);
     await delay(HANDSHAKE_MS);
-    // Behind a turn in which they were accepted.
-    await nextTurn();
+    // Until two turns of the event loop accept nothing: node:http accepts one in each.
+    for (let before = -1; before < transport.accepted; ) {
+      before = transport.accepted;
+      await nextTurn();
+      await nextTurn();
+    }
   } catch (error) {
     log.debug({ err: error }, 'connections that begin while the port closes may be lost');
   }

@@ -87,6 +87,8 @@ export interface TransportOptions {
 /** A listening HTTP server. */
 export interface Transport {
   readonly port: number;
+  /** Connections of all times. */
+  readonly accepted: number;
   /** How many are open, whether something runs on them or not. */
   readonly connections: number;
   /** Accepts no connection any more. Those that are open go on; the next answer of each says that it is the last. */

@@ -68,6 +68,7 @@ class NodeTransport implements Transport, NodeServer {
   readonly #lastTurns = new WeakMap<Duplex, Turn>();
   readonly #refused = new WeakSet<Duplex>();
   readonly #looking: NodeJS.Timeout;
+  #accepted = 0;
   #port = 0;
   #isStopping = false;
 
@@ -100,6 +101,7 @@ class NodeTransport implements Transport, NodeServer {
     // A head's length is its limit, not the number of its lines: node:http would leave the others out.
     server.maxHeadersCount = 0;
     server.on('connection', (socket: Duplex) => {
+      this.#accepted += 1;
       this.#connections.add(socket);
       socket.once('close', () => this.#connections.delete(socket));
     });
@@ -117,6 +119,10 @@ class NodeTransport implements Transport, NodeServer {
 
   get port(): number {
     return this.#port;
+  }
+
+  get accepted(): number {
+    return this.#accepted;
   }
 
   get connections(): number {

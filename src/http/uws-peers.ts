@@ -11,6 +11,7 @@ interface Response {
  */
 export class UwsPeers {
   #connections = 0;
+  #accepted = 0;
   /** Of all connections; undefined when there are others. */
   #only: string | undefined;
 
@@ -20,10 +21,16 @@ export class UwsPeers {
     if (this.#connections === 0) this.#only = address;
     else if (this.#only !== address) this.#only = undefined;
     this.#connections += 1;
+    this.#accepted += 1;
   }
 
   closed(): void {
     this.#connections -= 1;
+  }
+
+  /** Of all times. */
+  get accepted(): number {
+    return this.#accepted;
   }
 
   get connections(): number {

@@ -68,6 +68,10 @@ class UwsTransport implements Transport, UwsServer {
     return this.#port;
   }
 
+  get accepted(): number {
+    return this.peers.accepted;
+  }
+
   get connections(): number {
     return this.peers.connections;
   }

@@ -10,8 +10,8 @@ type ReadRange = (start: number, end: number, signal?: AbortSignal) => AsyncIter
 
 /**
  * Reads a range over several connections at once, in pieces of 4 MiB that wait in memory of ours; the first one is given
- * as it comes. A reader that finds pieces waiting has fewer of them, and one connection in the end, as where more
- * connections aren't wanted, or other readers have all of the memory.
+ * as it comes. There is one piece at first, and more while the reader waits for them. A reader that lets them wait has fewer,
+ * and one connection in the end, as where more connections aren't wanted, or other readers have all of the memory.
  */
 export async function* readAhead(
   read: ReadRange,
@@ -19,7 +19,7 @@ export async function* readAhead(
   wantsMore: () => boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const pieces: Piece[] = [];
-  let depth = MAX_DEPTH;
+  let depth = 1;
   let begun = start;
   const nextEnd = () => Math.min(begun + PIECE_BYTES, end);
   const beginPieces = () => {
@@ -44,7 +44,7 @@ export async function* readAhead(
     for (;;) {
       const [piece] = pieces;
       if (piece) {
-        depth = piece.isFilled ? depth - 1 : Math.min(depth + 1, MAX_DEPTH);
+        depth = Math.min(depth + piece.vote, MAX_DEPTH);
         yield* piece.chunks();
         pieces.shift();
         await piece.end();
@@ -63,7 +63,8 @@ class Piece {
   readonly #lengthBytes: number;
   readonly #ending = new AbortController();
   readonly #filled: Promise<void>;
-  #isFilled = false;
+  readonly #beganMs = performance.now();
+  #filledMs: number | undefined;
 
   constructor(buffer: Buffer, read: ReadRange, start: number, end: number) {
     this.#buffer = buffer;
@@ -73,8 +74,11 @@ class Piece {
     this.#filled.catch(() => undefined);
   }
 
-  get isFilled(): boolean {
-    return this.#isFilled;
+  /** When its turn comes: 1 for more pieces, if it isn't there yet; -1 for fewer, if it has waited for longer than it took. */
+  get vote(): number {
+    if (this.#filledMs === undefined) return 1;
+    const tookMs = this.#filledMs - this.#beganMs;
+    return performance.now() - this.#filledMs > tookMs ? -1 : 0;
   }
 
   async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -97,6 +101,6 @@ class Piece {
       this.#buffer.set(chunk, filled);
       filled += chunk.length;
     }
-    this.#isFilled = true;
+    this.#filledMs = performance.now();
   }
 }

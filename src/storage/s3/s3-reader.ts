@@ -46,6 +46,7 @@ async function* readStream(
       const giveUp = () => body.destroy(new Error('no byte came in time'));
       const firstByte = setTimeout(giveUp, endMs - Date.now());
       signal?.addEventListener('abort', giveUp);
+      if (signal?.aborted) giveUp();
       meter.begin();
       try {
         for await (const chunk of body) {
