@@ -9,7 +9,7 @@ import { type ServerProcess, startServer } from '../support/server.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
 const CLIENTS = 8;
-const RESTARTS = 16;
+const RESTARTS = 8;
 const BETWEEN_MS = 300;
 
 let workspace: Workspace;
