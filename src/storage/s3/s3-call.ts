@@ -25,7 +25,7 @@ const MAX_PAUSE_MS = 5_000;
 
 export interface CallOptions {
   /** Ends the call and its repetitions. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly timeouts?: Pick<S3Timeouts, 'callMs' | 'tryMs'>;
   readonly isWorthAnotherTry?: (error: unknown) => boolean;
 }

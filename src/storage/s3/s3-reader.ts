@@ -99,8 +99,7 @@ async function openRange(
     const command = new GetObjectCommand({ ...object, Range: `bytes=${start}-${end - 1}` });
     return client.send(command, { abortSignal });
   };
-  const inTime = { timeouts: { ...timeouts, callMs: endMs - Date.now() } };
-  const options = signal ? { ...inTime, signal } : inTime;
+  const options = { signal, timeouts: { ...timeouts, callMs: endMs - Date.now() } };
   const answer = await call('send an object', ask, options).catch((error: unknown) => {
     throw error instanceof ObjectNotFound
       ? new ObjectNotFound(key, { cause: error.cause })

@@ -45,10 +45,8 @@ export class Keeper {
   /** The one that is ours, or was the last that was. */
   #server: RunningServer;
   #ownedSinceMs = 0;
-  /** It was, and no other one is yet. */
-  #isLost = false;
-  /** Another process owns the database now: its server is not to be stopped. */
-  #isTaken = false;
+  /** Whose the database is: ours; nobody's yet after a loss; another process's, whose server is not to be stopped. */
+  #ownership: 'ours' | 'lost' | 'taken' = 'ours';
   #tries = 0;
   #recovery: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -70,15 +68,14 @@ export class Keeper {
   #keep(server: RunningServer): void {
     this.#server = server;
     this.#ownedSinceMs = Date.now();
-    this.#isLost = false;
-    this.#isTaken = false;
+    this.#ownership = 'ours';
     let reason: unknown;
     server.client.on('error', (error) => {
       reason ??= error;
     });
     server.client.once('end', () => {
       if (this.#stopping.signal.aborted) return;
-      this.#isLost = true;
+      this.#ownership = 'lost';
       const { cluster: directory } = this.#place;
       this.#log.warn({ directory, err: reason }, 'embedded PostgreSQL: lost; starting it again');
       this.#recovery = this.#recover();
@@ -98,7 +95,7 @@ export class Keeper {
         this.#log.info({ directory, pid }, 'embedded PostgreSQL: running again');
         return;
       } catch (error) {
-        if (error instanceof DatabaseInUse) this.#isTaken = true;
+        if (error instanceof DatabaseInUse) this.#ownership = 'taken';
         if (signal.aborted) return;
         const nextTryMs = pauseMs(this.#tries);
         this.#log.warn(
@@ -114,7 +111,7 @@ export class Keeper {
     this.#stopping.abort();
     try {
       await this.#recovery;
-      if (!this.#isTaken) await this.#stopServer();
+      if (this.#ownership !== 'taken') await this.#stopServer();
     } finally {
       await this.#server.client.end().catch(() => {});
     }
@@ -124,7 +121,7 @@ export class Keeper {
   async #stopServer(): Promise<void> {
     const { cluster } = this.#place;
     await stopPostmaster(this.#server.postmaster.pid, cluster);
-    if (!this.#isLost) return;
+    if (this.#ownership === 'ours') return;
     const other = await readPostmaster(cluster);
     if (other?.state === 'running') await stopPostmaster(other.pid, cluster);
   }
