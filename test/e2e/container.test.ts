@@ -252,6 +252,9 @@ describe('the services of compose.yaml and compose.access.yaml', () => {
       ] as const) {
         await delay(2000);
         expect(await instance.stop(grace)).toBe(0);
+        // Without privileges it could refuse connections before it closed the port.
+        const { screen } = await containers.podman('logs', name);
+        expect(screen).not.toContain('may be lost');
         await containers.podman('start', name);
         await instance.ready();
       }

