@@ -40,7 +40,7 @@ VOLUME /data
 EXPOSE 8080 7979
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
   CMD ["/usr/local/bin/node", "/opt/pierone/dist/health-check.js"]
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=1", "/opt/pierone/dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=4", "/opt/pierone/dist/main.js"]
 
 ARG VERSION
 ARG REVISION

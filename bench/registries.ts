@@ -31,7 +31,7 @@ export interface NodeOptions {
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 /** As `npm start` does. */
-const START_ARGUMENTS = ['--max-semi-space-size=1'];
+const START_ARGUMENTS = ['--max-semi-space-size=4'];
 const START_ENVIRONMENT = { UV_THREADPOOL_SIZE: '16' };
 const LISTENING = z.object({ url: z.string(), managementUrl: z.string() });
 const PEER = '/usr/bin/docker-registry';

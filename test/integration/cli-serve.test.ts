@@ -82,7 +82,7 @@ test.each([
   async (signal, changes, threads) => {
     const { child, serverPid, lines, ended } = await serve(changes);
     const read = (file: string) => readFile(`/proc/${serverPid}/${file}`, 'utf8');
-    expect(await read('cmdline')).toContain('--max-semi-space-size=1');
+    expect(await read('cmdline')).toContain('--max-semi-space-size=4');
     expect((await read('environ')).split('\0')).toContain(`UV_THREADPOOL_SIZE=${threads}`);
     child.kill(signal);
     expect(await ended).toEqual([0, null]);

@@ -5,7 +5,7 @@ import { CliError } from '../errors.ts';
 import { SERVER } from '../server-program.ts';
 
 /** What `npm start` gives Node.js: a small young generation, and threads for disk work. */
-const NODE_OPTIONS = ['--max-semi-space-size=1'];
+const NODE_OPTIONS = ['--max-semi-space-size=4'];
 const THREADS = '16';
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
