@@ -1,18 +1,14 @@
 import { z } from 'zod';
+import { JsonFileError, parseJsonFile } from '../json-file.ts';
 import { ANONYMOUS, type Principal } from '../oci/principal.ts';
 import { isTeam } from '../oci/repository-name.ts';
 
-/** More of them help nobody. */
-const MAX_PROBLEMS = 50;
-
 /** What is wrong with a file of teams: every problem, a sentence each. */
-export class TeamsFileError extends Error {
+export class TeamsFileError extends JsonFileError {
   override readonly name = 'TeamsFileError';
 
   constructor(file: string, problems: readonly string[], options?: ErrorOptions) {
-    const more = problems.length - MAX_PROBLEMS;
-    const shown = [...problems.slice(0, MAX_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
-    super(`TEAMS_FILE ${file}: ${shown.join('; ')}`, options);
+    super('TEAMS_FILE', file, problems, options);
   }
 }
 
@@ -46,7 +42,9 @@ export type TeamsByPrincipal = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** @throws TeamsFileError */
 export function parseTeams(file: string, text: string): TeamsByPrincipal {
-  const result = schema.safeParse(parseJson(file, text));
+  const result = schema.safeParse(
+    parseJsonFile(text, (problem) => new TeamsFileError(file, [problem])),
+  );
   if (!result.success) throw new TeamsFileError(file, result.error.issues.map(explain));
   const teams = new Map<string, Set<string>>();
   for (const [team, { members, services }] of Object.entries(result.data.teams)) {
@@ -62,18 +60,6 @@ export function parseTeams(file: string, text: string): TeamsByPrincipal {
 /** Services are told from everyone else. */
 export function principalKey({ uid: name, realm, issuer: by }: Principal): string {
   return JSON.stringify([realm === 'services', by ?? null, name]);
-}
-
-/** What doesn't parse may be another file, with secrets: nothing of it is shown. */
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    const before = position === undefined ? [] : text.slice(0, Number(position)).split('\n');
-    const place = position === undefined ? '' : ` (line ${before.length})`;
-    throw new TeamsFileError(file, [`it holds no JSON${place}`]);
-  }
 }
 
 /** What the value must be. Other issues of an object are explained below. */

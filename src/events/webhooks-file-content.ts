@@ -1,5 +1,6 @@
 import { validateHeaderName } from 'node:http';
 import { z } from 'zod';
+import { JsonFileError, parseJsonFile } from '../json-file.ts';
 import { REGISTRY_EVENT_KINDS } from '../oci/registry-event.ts';
 import { isTeam } from '../oci/repository-name.ts';
 import { DISTRIBUTION_KINDS } from './distribution-notification.ts';
@@ -7,19 +8,14 @@ import { DISTRIBUTION_KINDS } from './distribution-notification.ts';
 /** The only variables that the file may name. */
 export const WEBHOOK_VARIABLE_PREFIX = 'WEBHOOK_';
 
-/** More of them help nobody. */
-const MAX_PROBLEMS = 50;
 const MAX_WEBHOOKS = 100;
 
 /** What is wrong with a file of webhooks: every problem, a sentence each. */
-export class WebhooksFileError extends Error {
+export class WebhooksFileError extends JsonFileError {
   override readonly name = 'WebhooksFileError';
 
   constructor(file: string, problems: readonly string[]) {
-    const different = [...new Set(problems)];
-    const more = different.length - MAX_PROBLEMS;
-    const shown = [...different.slice(0, MAX_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
-    super(`WEBHOOKS_FILE ${file}: ${shown.join('; ')}`);
+    super('WEBHOOKS_FILE', file, problems);
   }
 }
 
@@ -117,7 +113,9 @@ export interface WebhooksFileContent {
 
 /** @throws WebhooksFileError when it holds no list of webhooks at all */
 export function parseWebhooks(file: string, text: string): WebhooksFileContent {
-  const whole = fileSchema.safeParse(parseJson(file, text));
+  const whole = fileSchema.safeParse(
+    parseJsonFile(text, (problem) => new WebhooksFileError(file, [problem])),
+  );
   if (!whole.success) throw new WebhooksFileError(file, whole.error.issues.map(explain));
   const results = whole.data.webhooks.map((entry) => webhookSchema.safeParse(entry));
   const problems = results.flatMap((result, n) =>
@@ -165,18 +163,6 @@ function doubleNames(webhooks: readonly (DescribedWebhook | undefined)[]): strin
       ? []
       : [`webhooks[${n}].name must be unique: webhooks[${names.indexOf(name)}] has it too`],
   );
-}
-
-/** What doesn't parse may be another file, with secrets: nothing of it is shown. */
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const position = /at position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    const before = position === undefined ? [] : text.slice(0, Number(position)).split('\n');
-    const place = position === undefined ? '' : ` (line ${before.length})`;
-    throw new WebhooksFileError(file, [`it holds no JSON${place}`]);
-  }
 }
 
 function isHeader(name: string): boolean {
