@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 import { IssuerError } from './auth/issuers-file.ts';
-import { TeamsFileError } from './auth/teams-file-content.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { WebhooksFileError } from './events/webhooks-file-content.ts';
 import { ListenError } from './http/exchange.ts';
+import { JsonFileError } from './json-file.ts';
 import { createLog, type Log, standardOutput, terminalDestination } from './log.ts';
 import { MetadataUnavailable } from './meta/metadata-store.ts';
 import { type Server, startServer } from './server.ts';
@@ -17,13 +16,12 @@ import { welcome } from './welcome.ts';
 const OPERATOR_ERRORS = [
   ConfigError,
   IssuerError,
+  JsonFileError,
   ListenError,
   MetadataUnavailable,
   StartError,
   StoreFull,
   StoreUnavailable,
-  TeamsFileError,
-  WebhooksFileError,
 ];
 
 /** The AWS SDK prints it in every thread. Its version is fixed here; which Node.js it needs is our matter. */

@@ -35,18 +35,18 @@ async function echo(client: Socket, text: string): Promise<string> {
 }
 
 describe.each(['127.0.0.1', '::1'])('a port of %s that refuses', (host) => {
-  test('keeps the connections that it has, and those that wait to be accepted', async () => {
+  test('keeps the connections that it has, and those that have begun', async () => {
     const port = await startEcho(host);
     const accepted = open(host, port);
     expect(await echo(accepted, 'before')).toBe('before');
-    const waiting = open(host, port);
+    const begun = open(host, port);
 
     await refuseConnections(port);
 
     const [error]: unknown[] = await once(open(host, port), 'error');
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
     expect(await echo(accepted, 'after')).toBe('after');
-    expect(await echo(waiting, 'too')).toBe('too');
+    expect(await echo(begun, 'too')).toBe('too');
   });
 
   test('leaves other ports alone', async () => {
