@@ -40,6 +40,20 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_ATTEMPTS = 5;
+/**
+ * Each statement reads the few rows that it needs by an index, a list as far as a page goes. With statistics that are behind, or
+ * while tables are small, something else can look cheaper: to read a whole table, or all rows of a repository, and the plan is
+ * kept while they grow. And since no value makes another plan the better one, a connection plans each statement once.
+ */
+const PLANNER = [
+  'enable_bitmapscan=off',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'plan_cache_mode=force_generic_plan',
+  // A table without an index looks so dear then that it would be compiled for.
+  'jit=off',
+];
 
 /** Thrown inside a transaction to leave nothing of it; carries the result that the caller gets. */
 class Rollback<T> extends Error {
@@ -206,9 +220,7 @@ export function connectionOptions(url: string): ClientConfig {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: 'pierone',
-    // Every list is read by the index that has its order, as far as a page goes. With statistics that are behind, a
-    // bitmap of all that matches, and a sort of it, can look cheaper: it grows with what nobody asked for.
-    options: '-c enable_bitmapscan=off',
+    options: PLANNER.map((setting) => `-c ${setting}`).join(' '),
   };
 }
 
