@@ -114,7 +114,7 @@ async function start(
     gate: new Gate({ access, challenge, proxies }),
     access,
     tokens,
-    uploads: new Uploads({ metadata, store, ingest, metrics, log, expirationMs }),
+    uploads: new Uploads({ metadata, store, ingest, metrics, log, registryId, expirationMs }),
     ...lookups(metadata, store, log, jobs),
     deliveries,
     metrics,

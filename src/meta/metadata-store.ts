@@ -58,6 +58,8 @@ export interface MetadataStore {
   readonly scmSources: ScmSourceRecords;
   readonly outbox: OutboxRecords;
   readonly locks: Locks;
+  /** For what is answered without asking it. Resolves at once while a connection stands. */
+  untilReachable(): Promise<void>;
   /** True while no row names an object of the blob store. */
   isEmpty(): Promise<boolean>;
   /** The registry's id, made with the schema; the blob store must carry the same. */

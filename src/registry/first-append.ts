@@ -1,13 +1,13 @@
-import { LRUCache } from 'lru-cache';
 import type { MetadataStore } from '../meta/metadata-store.ts';
+import type { NewUpload } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import { type ByteSource, type RequestSource, sourceOf } from '../oci/byte-source.ts';
-import type { DigestAlgorithm } from '../oci/digest.ts';
-import type { RepositoryName } from '../oci/repository-name.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { type AppendLocks, appendName } from './append-locks.ts';
 import { clientGone } from './append-rules.ts';
+import type { UploadIds } from './upload-ids.ts';
+import type { UploadRequest } from './upload-request.ts';
 
 /** Larger bodies don't gain by it. */
 const SMALL_BYTES = 64 * 1024;
@@ -21,12 +21,6 @@ export interface FirstAppendParts {
   readonly expirationMs: number;
 }
 
-interface BegunUpload {
-  readonly id: string;
-  readonly repository: RepositoryName;
-  readonly algorithm: DigestAlgorithm;
-}
-
 /** What is left to be appended when `appendedBytes`, all or none, are. */
 interface FirstAppend {
   readonly appendedBytes: number;
@@ -37,21 +31,27 @@ interface FirstAppend {
 
 /**
  * First appends of uploads that this instance began, and has heard nothing of since: most small layers and configs are pushed so.
- * A small body that has come is stored at once, and one statement commits it if the upload still is as it was begun and nobody
- * holds its lock: one round trip to the database instead of four. Until then this instance alone knows of the append.
+ * A small body that has come is stored at once, and one statement makes the upload's row with it if there is none yet and nobody
+ * holds its lock: one round trip to the database instead of five. Until then this instance alone knows of the append.
  */
 export class FirstAppends {
   readonly #parts: FirstAppendParts;
+  readonly #ids: UploadIds;
   readonly #locks: AppendLocks;
-  readonly #begun = new LRUCache<string, BegunUpload>({ max: MAX_BEGUN });
+  /** The ids, the oldest first. */
+  readonly #begun = new Set<string>();
 
-  constructor(parts: FirstAppendParts, locks: AppendLocks) {
+  constructor(parts: FirstAppendParts, ids: UploadIds, locks: AppendLocks) {
     this.#parts = parts;
+    this.#ids = ids;
     this.#locks = locks;
   }
 
-  began(upload: BegunUpload): void {
-    this.#begun.set(upload.id, upload);
+  began(id: string): void {
+    this.#begun.add(id);
+    if (this.#begun.size <= MAX_BEGUN) return;
+    const [oldest] = this.#begun;
+    if (oldest !== undefined) this.forget(oldest);
   }
 
   /** Whatever is done to it next is no first append. */
@@ -59,27 +59,23 @@ export class FirstAppends {
     this.#begun.delete(id);
   }
 
-  /**
-   * `signal` tells that the client has gone: what isn't committed then is no part of the upload, since another instance may
-   * have told the client so.
-   */
+  /** What isn't committed when the client has gone is no part of the upload, since another instance may have told the client so. */
   async append(
-    repository: RepositoryName,
-    id: string,
+    { repository, id, principal, signal }: UploadRequest,
     source: RequestSource,
-    signal: AbortSignal,
   ): Promise<FirstAppend> {
     const beganMs = performance.now();
     const untouched = { appendedBytes: 0, rest: source, refusedMs: undefined };
-    const upload = this.#begun.get(id);
-    this.forget(id);
+    const algorithm = this.#begun.delete(id) ? this.#ids.read(repository, id) : undefined;
     // The client of one that hasn't begun may know already that it won't.
-    if (upload?.repository !== repository || signal.aborted) return untouched;
+    if (!algorithm || signal.aborted) return untouched;
     const end = this.#locks.beginHere(id, signal);
     if (!end) return untouched;
     try {
       const whole = await source.takeWhole(SMALL_BYTES);
       if (!whole) return untouched;
+      const { expirationMs: expiresAfterMs } = this.#parts;
+      const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
       const isFirst = await this.#store(upload, whole, signal);
       if (isFirst) return { ...untouched, appendedBytes: whole.length };
       if (signal.aborted) throw clientGone();
@@ -89,14 +85,14 @@ export class FirstAppends {
     }
   }
 
-  /** @returns false when the upload is not as it was begun, or the client has gone: nothing is changed */
-  async #store(upload: BegunUpload, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    const { metadata, store, ingest, metrics, expirationMs } = this.#parts;
+  /** @returns false when there is such an upload already, or the client has gone: nothing is changed */
+  async #store(upload: NewUpload, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    const { metadata, store, ingest, metrics } = this.#parts;
     const { id, algorithm } = upload;
     let refused: string | undefined;
     const commit = async ({ key, sizeBytes, digest }: ClosedSegment) => {
-      const args = [upload, { key, sizeBytes }, digest, expirationMs, appendName(id)] as const;
-      if (signal.aborted || !(await metadata.uploads.appendFirst(...args))) refused = key;
+      const args = [upload, { key, sizeBytes }, digest, appendName(id)] as const;
+      if (signal.aborted || !(await metadata.uploads.createWith(...args))) refused = key;
     };
     metrics.activeAppends.inc();
     try {

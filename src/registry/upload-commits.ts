@@ -5,9 +5,10 @@ import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { appendName } from './append-locks.ts';
+import { UNBEGUN_KEPT_MS } from './upload-ids.ts';
 
 /** A finished upload is remembered so long, for closing PUTs that are repeated. */
-const FINISHED_KEPT_MS = 24 * 3_600_000;
+const FINISHED_KEPT_MS = UNBEGUN_KEPT_MS;
 
 /** Makes uploads blobs of their repositories. */
 export class UploadCommits {

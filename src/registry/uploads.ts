@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { Log } from '../log.ts';
 import type { MetadataStore } from '../meta/metadata-store.ts';
-import type { UploadSession } from '../meta/records/upload-records.ts';
+import type { NewUpload, UploadSession } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import type { ByteSource, RequestSource } from '../oci/byte-source.ts';
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestBytes } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
-import type { Principal } from '../oci/principal.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { type BlobStore, StoreUnavailable } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
@@ -22,8 +20,8 @@ import {
 } from './append-rules.ts';
 import { FirstAppends } from './first-append.ts';
 import { UploadCommits } from './upload-commits.ts';
-
-const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+import { isUploadId, UNBEGUN_KEPT_MS, UploadIds } from './upload-ids.ts';
+import type { UploadRequest } from './upload-request.ts';
 
 export interface UploadParts {
   readonly metadata: MetadataStore;
@@ -31,15 +29,15 @@ export interface UploadParts {
   readonly ingest: Ingest;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly registryId: string;
   readonly expirationMs: number;
 }
 
 /** What a request appends. */
 interface UploadBody {
   readonly source: ByteSource | undefined;
+  /** Content-Range: it must begin at the upload's offset and have that length. */
   readonly range: ByteRange | undefined;
-  /** Tells that the client has gone. */
-  readonly signal: AbortSignal;
 }
 
 /** An upload as its client sees it. */
@@ -50,72 +48,57 @@ export interface UploadStatus {
 }
 
 /**
- * Uploads of blobs: open → appends → finished, or discarded. An upload is found by its id under its repository.
- * All methods throw OciError, and the drivers' errors where a dependency fails.
+ * Uploads of blobs: open → appends → finished, or discarded. An upload is found by its id under its repository; one that has
+ * no row yet is what its id tells. All methods throw OciError, and the drivers' errors where a dependency fails.
  */
 export class Uploads {
   readonly #parts: UploadParts;
+  readonly #ids: UploadIds;
   readonly #locks: AppendLocks;
   readonly #firstAppends: FirstAppends;
   readonly #blobCommits: UploadCommits;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
+    this.#ids = new UploadIds(parts.registryId, parts.expirationMs);
     this.#locks = new AppendLocks(parts.metadata.locks);
-    this.#firstAppends = new FirstAppends(parts, this.#locks);
+    this.#firstAppends = new FirstAppends(parts, this.#ids, this.#locks);
     this.#blobCommits = new UploadCommits(parts.metadata.uploads, parts.log);
   }
 
-  async start(
-    repository: RepositoryName,
-    algorithm: DigestAlgorithm,
-    principal: Principal,
-  ): Promise<UploadStatus> {
-    const id = randomUUID();
-    const { metadata, expirationMs } = this.#parts;
-    await metadata.uploads.create({
-      id,
-      repository,
-      algorithm,
-      principal,
-      expiresAfterMs: expirationMs,
-    });
-    this.#firstAppends.began({ id, repository, algorithm });
+  async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
+    await this.#parts.metadata.untilReachable();
+    const id = this.#ids.give(repository, algorithm);
+    this.#firstAppends.began(id);
     return { id, offset: 0 };
   }
 
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
     requireUploadId(id);
     await this.#locks.waitWhileClientGone(id);
-    const { offset } = await this.#findOpen(repository, id);
-    return { id, offset };
+    const session = await this.#parts.metadata.uploads.find(repository, id);
+    if (!session && this.#ids.read(repository, id)) return { id, offset: 0 };
+    return { id, offset: requireOpen(session).offset };
   }
 
-  /**
-   * Appends a body. With `range` (Content-Range) it must begin at the upload's offset and have that length.
-   * A body cut by its sender is kept as far as it came.
-   */
+  /** Appends a body. One that is cut by its sender is kept as far as it came. */
   async append(
-    repository: RepositoryName,
-    id: string,
+    request: UploadRequest,
     source: RequestSource | undefined,
     range: ByteRange | undefined,
-    signal: AbortSignal,
   ): Promise<UploadStatus> {
+    const { id } = request;
     requireUploadId(id);
-    const first =
-      source && !range
-        ? await this.#firstAppends.append(repository, id, source, signal)
-        : undefined;
+    const first = source && !range ? await this.#firstAppends.append(request, source) : undefined;
     if (first && first.appendedBytes > 0) return { id, offset: first.appendedBytes };
-    const body = { source: first?.rest ?? source, range, signal };
-    return this.#withLock(id, signal, async () => {
+    const body = { source: first?.rest ?? source, range };
+    return this.#withLock(request, async () => {
       const askedMs = performance.now();
-      const session = await this.#findOpen(repository, id);
+      const session = requireOpen(await this.#find(request));
       if (first?.refusedMs !== undefined) {
         checkUnchanged(session, askedMs - first.refusedMs, this.#parts.expirationMs);
       }
-      const after = await this.#store(session, body, session.algorithm);
+      const after = await this.#store(session, body, session.algorithm, request.signal);
       if (!after) throw clientGone();
       return { id, offset: after.offset };
     });
@@ -126,37 +109,35 @@ export class Uploads {
    * repository. Repeated after it was answered, it is answered again.
    */
   async finish(
-    repository: RepositoryName,
-    id: string,
+    request: UploadRequest,
     digest: Digest,
     source: ByteSource | undefined,
     range: ByteRange | undefined,
-    signal: AbortSignal,
   ): Promise<void> {
+    const { repository, id, signal } = request;
     requireUploadId(id);
     if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
-    await this.#withLock(id, signal, async () => {
-      const found = await this.#find(repository, id);
-      if (found.finished === digest) return;
-      if (found.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-      const body = { source, range, signal };
-      const session = await this.#store(found, body, digestAlgorithm(digest));
+    await this.#withLock(request, async () => {
+      const found = await this.#find(request);
+      if (found?.finished === digest && !found.isOver) return;
+      const algorithm = digestAlgorithm(digest);
+      const session = await this.#store(requireOpen(found), { source, range }, algorithm, signal);
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#blobCommits.finish(session, digest);
     });
   }
 
-  async cancel(repository: RepositoryName, id: string, signal: AbortSignal): Promise<void> {
-    requireUploadId(id);
-    await this.#withLock(id, signal, async () => {
-      const wasOpen = await this.#parts.metadata.uploads.discard(repository, id);
-      if (!wasOpen) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+  async cancel(request: UploadRequest): Promise<void> {
+    requireUploadId(request.id);
+    await this.#withLock(request, async () => {
+      requireOpen(await this.#find(request));
+      if (!(await this.#discard(request))) throw new OciError('BLOB_UPLOAD_UNKNOWN');
     });
   }
 
-  /** `signal` tells that the client has gone: what it began is done to its end, and others wait for it. */
-  async #withLock<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** When the client has gone, what it began is done to its end, and others wait for it. */
+  async #withLock<T>({ id, signal }: UploadRequest, work: () => Promise<T>): Promise<T> {
     this.#firstAppends.forget(id);
     const lock = await this.#locks.acquire(id, signal);
     const onGone = () => lock.clientGone();
@@ -170,16 +151,18 @@ export class Uploads {
     }
   }
 
-  async #find(repository: RepositoryName, id: string): Promise<UploadSession> {
-    const session = await this.#parts.metadata.uploads.find(repository, id);
-    if (!session) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-    return session;
+  /** Makes the row of an upload that has none yet. Its lock must be held. */
+  async #find({ repository, id, principal }: UploadRequest): Promise<UploadSession | undefined> {
+    const { metadata, expirationMs: expiresAfterMs } = this.#parts;
+    const session = await metadata.uploads.find(repository, id);
+    const algorithm = session ? undefined : this.#ids.read(repository, id);
+    if (!algorithm) return session;
+    const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
+    return metadata.uploads.create(upload);
   }
 
-  async #findOpen(repository: RepositoryName, id: string): Promise<UploadSession> {
-    const session = await this.#find(repository, id);
-    if (session.finished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
-    return session;
+  #discard({ repository, id }: Pick<UploadRequest, 'repository' | 'id'>): Promise<boolean> {
+    return this.#parts.metadata.uploads.discard(repository, id, UNBEGUN_KEPT_MS);
   }
 
   /**
@@ -188,8 +171,9 @@ export class Uploads {
    */
   async #store(
     session: UploadSession,
-    { source, range, signal }: UploadBody,
+    { source, range }: UploadBody,
     algorithm: DigestAlgorithm,
+    signal: AbortSignal,
   ): Promise<UploadSession | undefined> {
     checkRange(session, range);
     if (!source && range) throw wrongLength(0);
@@ -265,7 +249,7 @@ export class Uploads {
   async #verify(session: UploadSession, digest: Digest): Promise<void> {
     const actual = await this.#digestOf(session, digestAlgorithm(digest));
     if (actual === digest) return;
-    await this.#parts.metadata.uploads.discard(session.repository, session.id);
+    await this.#discard(session);
     throw new OciError('DIGEST_INVALID', {
       message: `provided digest did not match uploaded content: ${session.offset} bytes came, and their digest is ${actual}; start a new upload`,
       detail: { provided: digest, actual },
@@ -288,7 +272,11 @@ export class Uploads {
   }
 }
 
-/** Before anything is asked of the database: it takes nothing else for an id. */
 function requireUploadId(text: string): void {
-  if (!UPLOAD_ID.test(text)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+  if (!isUploadId(text)) throw new OciError('BLOB_UPLOAD_UNKNOWN');
+}
+
+function requireOpen(session: UploadSession | undefined): UploadSession {
+  if (session && !session.finished && !session.isOver) return session;
+  throw new OciError('BLOB_UPLOAD_UNKNOWN');
 }

@@ -4,7 +4,7 @@ import type { MetadataStore } from '../../src/meta/metadata-store.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
 import { openPgMetadataStore } from '../../src/meta/pg/pg-metadata-store.ts';
 import type { Segment } from '../../src/meta/records/blob-records.ts';
-import type { DigestCheckpoint } from '../../src/meta/records/upload-records.ts';
+import type { DigestCheckpoint, NewUpload } from '../../src/meta/records/upload-records.ts';
 import { type Digest, digestBytes } from '../../src/oci/digest.ts';
 import { ANONYMOUS } from '../../src/oci/principal.ts';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
@@ -53,30 +53,34 @@ function newSegment(): Segment {
   return { key: newSegmentKey(), sizeBytes: 10 };
 }
 
-async function startUpload(): Promise<string> {
-  const id = randomUUID();
-  await metadata.uploads.create({
-    id,
+function newUpload(): NewUpload {
+  return {
+    id: randomUUID(),
     repository: REPOSITORY,
     algorithm: 'sha256',
     principal: ANONYMOUS,
     expiresAfterMs: HOUR_MS,
-  });
-  return id;
+  };
+}
+
+async function startUpload(): Promise<string> {
+  const upload = newUpload();
+  await metadata.uploads.create(upload);
+  return upload.id;
 }
 
 function append(id: string, segment: Segment, offset = 0): Promise<boolean> {
   return metadata.uploads.append(id, offset, segment, CHECKPOINT, HOUR_MS);
 }
 
-function appendFirst(id: string, segment: Segment): Promise<boolean> {
-  const upload = { repository: REPOSITORY, id, algorithm: 'sha256' } as const;
-  return metadata.uploads.appendFirst(upload, segment, undefined, HOUR_MS, `append:${id}`);
+function createWith(upload: NewUpload, segment: Segment): Promise<boolean> {
+  return metadata.uploads.createWith(upload, segment, undefined, `append:${upload.id}`);
 }
 
+/** Each makes an upload that has the segment, or is refused. */
 const APPENDS = [
-  ['an append', append],
-  ['a first append', appendFirst],
+  ['an append', async (segment: Segment) => append(await startUpload(), segment)],
+  ['a first append', (segment: Segment) => createWith(newUpload(), segment)],
 ] as const;
 
 /** A blob whose bytes are in so many objects. */
@@ -111,7 +115,7 @@ test('what a row names is not put on the list', async () => {
 test.each(APPENDS)('%s takes its object off the list', async (_name, add) => {
   const segment = newSegment();
   await metadata.deletions.addUnknown([segment.key], 0);
-  expect(await add(await startUpload(), segment)).toBe(true);
+  expect(await add(segment)).toBe(true);
   expect(await listed()).toEqual([]);
   expect(await metadata.deletions.claimDue(0, 10)).toEqual([]);
 });
@@ -122,35 +126,56 @@ test.each(APPENDS)(
     const segment = newSegment();
     await metadata.deletions.addUnknown([segment.key], 0);
     expect(await metadata.deletions.claimDue(0, 10)).toEqual([segment.key]);
-    const id = await startUpload();
-    expect(await add(id, segment)).toBe(false);
-    const session = await metadata.uploads.find(REPOSITORY, id);
-    expect(session).toMatchObject({ offset: 0, segments: [] });
-    expect(await add(id, newSegment())).toBe(true);
+    expect(await add(segment)).toBe(false);
+    expect(await sql(databaseUrl, 'select from upload_segments')).toEqual([]);
+    expect(await sql(databaseUrl, 'select from uploads where offset_bytes > 0')).toEqual([]);
+    expect(await add(newSegment())).toBe(true);
   },
 );
 
-test('a first append is one to an upload that is open, has no bytes, and has that algorithm', async () => {
-  const id = await startUpload();
-  const upload = { repository: REPOSITORY, id, algorithm: 'sha256' } as const;
-  const others = [
-    { ...upload, id: randomUUID() },
-    { ...upload, repository: repositoryName('deletions/other') },
-    { ...upload, algorithm: 'sha512' } as const,
-  ];
-  for (const other of others) {
-    const added = metadata.uploads.appendFirst(other, newSegment(), undefined, HOUR_MS, 'a');
-    expect(await added).toBe(false);
-  }
-  const held = await metadata.locks.tryAcquire(`append:${id}`);
-  expect(await appendFirst(id, newSegment())).toBe(false);
+test('a first append is one to an upload that has no row, and whose lock nobody holds', async () => {
+  const upload = newUpload();
+  const held = await metadata.locks.tryAcquire(`append:${upload.id}`);
+  expect(await createWith(upload, newSegment())).toBe(false);
   await held?.release();
-  expect(await appendFirst(id, newSegment())).toBe(true);
-  expect(await appendFirst(id, newSegment())).toBe(false);
-  expect(await metadata.uploads.find(REPOSITORY, id)).toMatchObject({ offset: 10 });
-  const expired = await startUpload();
-  await sql(databaseUrl, 'update uploads set expires = now() where id = $1', [expired]);
-  expect(await appendFirst(expired, newSegment())).toBe(false);
+  expect(await createWith(upload, newSegment())).toBe(true);
+  expect(await createWith(upload, newSegment())).toBe(false);
+  expect(await metadata.uploads.create(upload)).toBeUndefined();
+  expect(await metadata.uploads.find(REPOSITORY, upload.id)).toMatchObject({ offset: 10 });
+});
+
+test('an upload that was discarded is remembered so, for its time', async () => {
+  const [upload, segment] = [newUpload(), newSegment()];
+  await createWith(upload, segment);
+  expect(await metadata.uploads.discard(REPOSITORY, upload.id, HOUR_MS)).toBe(true);
+  expect(await metadata.uploads.discard(REPOSITORY, upload.id, HOUR_MS)).toBe(false);
+  expect(await listed()).toEqual([segment.key]);
+  const session = await metadata.uploads.find(REPOSITORY, upload.id);
+  expect(session).toMatchObject({ isOver: true, segments: [] });
+  if (!session) throw new Error('it is forgotten');
+  expect(await append(upload.id, newSegment(), session.offset)).toBe(false);
+  expect(await createWith(upload, newSegment())).toBe(false);
+  const digest = digestBytes('sha256', Buffer.from(upload.id));
+  expect(await metadata.uploads.finish(session, digest, HOUR_MS)).toBe(false);
+  const lockName = `append:${upload.id}`;
+  const closing = metadata.uploads.close(REPOSITORY, upload.id, digest, HOUR_MS, lockName);
+  expect(await closing).toBeUndefined();
+  expect(await metadata.uploads.expire(10, HOUR_MS)).toBe(0);
+  await sql(databaseUrl, 'update uploads set expires = now()');
+  expect(await metadata.uploads.expire(10, HOUR_MS)).toBe(1);
+  expect(await metadata.uploads.find(REPOSITORY, upload.id)).toBeUndefined();
+});
+
+test('one whose time is over is discarded first, and removed later', async () => {
+  const [upload, segment] = [newUpload(), newSegment()];
+  await createWith(upload, segment);
+  await sql(databaseUrl, 'update uploads set expires = now()');
+  expect(await metadata.uploads.find(REPOSITORY, upload.id)).toMatchObject({ isOver: true });
+  expect(await metadata.uploads.expire(10, 0)).toBe(1);
+  expect(await listed()).toEqual([segment.key]);
+  expect(await metadata.uploads.create(upload)).toBeUndefined();
+  expect(await metadata.uploads.expire(10, HOUR_MS)).toBe(1);
+  expect(await metadata.uploads.find(REPOSITORY, upload.id)).toBeUndefined();
 });
 
 test('a key on the list that a row names all the same is not claimed, and leaves it', async () => {
@@ -188,8 +213,7 @@ test.each(APPENDS)(
       const segments = Array.from({ length: 20 }, newSegment);
       const keys = segments.map(({ key }) => key);
       await metadata.deletions.addUnknown(keys, 0);
-      const ids = await Promise.all(segments.map(startUpload));
-      const appending = segments.map((segment, number) => add(ids[number] ?? '', segment));
+      const appending = segments.map((segment) => add(segment));
       const claiming = metadata.deletions.claimDue(0, 1000);
       const appended = await Promise.all(appending);
       const claimed = new Set(await claiming);

@@ -74,7 +74,7 @@ describe.each([
       const { headers } = await expectStatus(patch(path, blob.bytes), 202);
       expect(headers['range']).toBe('0-2999');
     });
-    expect(sent).toEqual({ 'upload-append-first': 1 });
+    expect(sent).toEqual({ 'upload-create-with': 1 });
     const closing = await sentBy(() => api.send('PUT', `${path}?digest=${blob.digest}`));
     expect(closing).toEqual({ 'upload-close': 1 });
     await expectBlob(blob);

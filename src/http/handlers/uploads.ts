@@ -2,6 +2,7 @@ import { type ByteRange, parseContentRange } from '../../oci/byte-range.ts';
 import { type Digest, type DigestAlgorithm, isDigestAlgorithm } from '../../oci/digest.ts';
 import { OciError } from '../../oci/error.ts';
 import { parseRepositoryName, type RepositoryName } from '../../oci/repository-name.ts';
+import type { UploadRequest } from '../../registry/upload-request.ts';
 import type { UploadStatus } from '../../registry/uploads.ts';
 import type { Context } from '../context.ts';
 import { API_VERSION, methodNotAllowed, requireDigest } from './answers.ts';
@@ -15,16 +16,13 @@ export async function handleUploads(context: Context, repository: RepositoryName
   const digestText = query.get('digest');
   const digest = digestText === null ? undefined : requireDigest(digestText);
   const { uploads } = context.parts;
-  const status = await uploads.start(
-    repository,
-    readAlgorithm(query, digest),
-    context.caller.principal,
-  );
+  const status = await uploads.start(repository, readAlgorithm(query, digest));
   if (digest === undefined) {
     sendStatus(context, repository, status, 202);
     return;
   }
-  await uploads.finish(repository, status.id, digest, exchange.body, undefined, exchange.signal);
+  const request = uploadRequest(context, repository, status.id);
+  await uploads.finish(request, digest, exchange.body, undefined);
   sendCreated(context, repository, digest);
 }
 
@@ -42,27 +40,30 @@ export async function handleUpload(
       return sendStatus(context, repository, await uploads.status(repository, id), 204);
     case 'PATCH': {
       const range = readContentRange(context);
-      const status = await uploads.append(repository, id, exchange.body, range, exchange.signal);
+      const request = uploadRequest(context, repository, id);
+      const status = await uploads.append(request, exchange.body, range);
       return sendStatus(context, repository, status, 202);
     }
     case 'PUT': {
       const digest = requireDigest(new URLSearchParams(exchange.query).get('digest') ?? '');
-      await uploads.finish(
-        repository,
-        id,
-        digest,
-        exchange.body,
-        readContentRange(context),
-        exchange.signal,
-      );
+      const request = uploadRequest(context, repository, id);
+      await uploads.finish(request, digest, exchange.body, readContentRange(context));
       return sendCreated(context, repository, digest);
     }
     case 'DELETE':
-      await uploads.cancel(repository, id, exchange.signal);
+      await uploads.cancel(uploadRequest(context, repository, id));
       return exchange.send({ status: 204, headers: API_VERSION });
     default:
       throw methodNotAllowed(context, 'GET, HEAD, PATCH, PUT, DELETE');
   }
+}
+
+function uploadRequest(
+  { caller, exchange }: Context,
+  repository: RepositoryName,
+  id: string,
+): UploadRequest {
+  return { repository, id, principal: caller.principal, signal: exchange.signal };
 }
 
 /** A mount that can't be made is answered by a session, so that the client uploads (distribution-spec, "Mounting"). */

@@ -40,6 +40,7 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_ATTEMPTS = 5;
+const PING: Statement = { name: 'ping', text: 'select' };
 /**
  * Each statement reads the few rows that it needs by an index, a list as far as a page goes. With statistics that are behind, or
  * while tables are small, something else can look cheaper: to read a whole table, or all rows of a repository, and the plan is
@@ -68,6 +69,7 @@ class Rollback<T> extends Error {
 /** A pool of connections. Every error that means "no database" becomes MetadataUnavailable. */
 export class Database implements Queryable {
   readonly #pool: Pool;
+  readonly #connected = new Set<PoolClient>();
   readonly #metrics: DatabaseMetrics | undefined;
 
   constructor(options: DatabaseOptions) {
@@ -79,6 +81,8 @@ export class Database implements Queryable {
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
     });
     this.#pool.on('error', options.onIdleError);
+    this.#pool.on('connect', (client) => this.#connected.add(client));
+    this.#pool.on('remove', (client) => this.#connected.delete(client));
     this.#metrics = options.metrics;
     const pool = this.#pool;
     options.metrics?.watchDatabasePool(() => ({
@@ -87,6 +91,11 @@ export class Database implements Queryable {
       waiting: pool.waitingCount,
       limit: options.maxConnections,
     }));
+  }
+
+  /** Resolves at once while a connection stands, else when one could be made. @throws MetadataUnavailable */
+  async untilReachable(): Promise<void> {
+    if (this.#connected.size === 0) await this.query(PING, []);
   }
 
   async query<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {

@@ -54,6 +54,7 @@ export function openPgMetadataStore(options: PgMetadataOptions): MetadataStore {
     scmSources: new PgScmSourceRecords(database),
     outbox: new PgOutboxRecords(database),
     locks,
+    untilReachable: () => database.untilReachable(),
     async isEmpty() {
       const rows = await database.query(HAS_OBJECTS, []);
       return rows.length === 0;

@@ -1,8 +1,13 @@
 import { type Digest, isDigestAlgorithm } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/repository-name.ts';
 import type { Segment } from '../records/blob-records.ts';
-import type { DigestCheckpoint, UploadRecords, UploadSession } from '../records/upload-records.ts';
-import type { Database, Queryable } from './database.ts';
+import type {
+  DigestCheckpoint,
+  NewUpload,
+  UploadRecords,
+  UploadSession,
+} from '../records/upload-records.ts';
+import type { Database, TransactionQueryable } from './database.ts';
 import { lockKey } from './locks.ts';
 import { type SegmentColumns, toDigest, toSegments } from './rows.ts';
 
@@ -13,22 +18,30 @@ interface UploadRow extends SegmentColumns {
   digest_engine: string | null;
   digest_state: Buffer | null;
   finished_digest: string | null;
+  is_discarded: boolean;
   expires_in_ms: number;
+}
+
+interface ExpiredRow {
+  readonly id: string;
+  readonly has_ended: boolean;
 }
 
 const CREATE = {
   name: 'upload-create',
   text: `insert into uploads (id, repository, algorithm, created_by, expires)
-         values ($1, $2, $3, $4, now() + $5 * interval '1 ms')`,
+         values ($1, $2, $3, $4, now() + $5 * interval '1 ms')
+         on conflict do nothing
+         returning id`,
 };
 const FIND = {
   name: 'upload-find',
   text: `select u.algorithm, u.offset_bytes::float8 as offset, u.digest, u.digest_engine, u.digest_state,
-                u.finished_digest, (extract(epoch from u.expires - now()) * 1000)::float8 as expires_in_ms,
+                u.finished_digest, u.is_discarded, (extract(epoch from u.expires - now()) * 1000)::float8 as expires_in_ms,
                 array(select s.key from upload_segments s where s.upload_id = u.id order by s.number) as keys,
                 array(select s.size_bytes::float8 from upload_segments s where s.upload_id = u.id
                       order by s.number) as sizes
-         from uploads u where u.id = $1 and u.repository = $2 and u.expires > now()`,
+         from uploads u where u.id = $1 and u.repository = $2`,
 };
 /** A segment's object on the deletion list leaves it; one that a sweep has claimed is as good as gone. */
 const APPEND = {
@@ -40,7 +53,7 @@ const APPEND = {
            update uploads
            set offset_bytes = offset_bytes + $4, digest = $5, digest_engine = $6, digest_state = $7,
                expires = now() + $8 * interval '1 ms'
-           where id = $1 and offset_bytes = $2 and finished_digest is null
+           where id = $1 and offset_bytes = $2 and finished_digest is null and not is_discarded
              and not exists (select from listed where is_claimed)
            returning id
          )
@@ -48,23 +61,21 @@ const APPEND = {
          select id, (select count(*) from upload_segments where upload_id = $1), $3, $4 from advanced
          returning number`,
 };
-/** What finds an upload, takes its lock and appends, in one; with the deletion list it is as APPEND. */
-const APPEND_FIRST = {
-  name: 'upload-append-first',
+/** With the deletion list it is as APPEND. */
+const CREATE_WITH = {
+  name: 'upload-create-with',
   text: `with listed as (
-           delete from deletions where key = $4 returning is_claimed
+           delete from deletions where key = $6 returning is_claimed
          ),
-         advanced as (
-           update uploads
-           set offset_bytes = $5, digest = $6, expires = now() + $7 * interval '1 ms'
-           where id = $1 and repository = $2 and algorithm = $3 and offset_bytes = 0
-             and finished_digest is null and expires > now()
-             and not exists (select from listed where is_claimed)
-             and pg_try_advisory_xact_lock($8::bigint)
+         created as (
+           insert into uploads (id, repository, algorithm, created_by, expires, offset_bytes, digest)
+           select $1, $2, $3, $4, now() + $5 * interval '1 ms', $7, $8
+           where not exists (select from listed where is_claimed) and pg_try_advisory_xact_lock($9::bigint)
+           on conflict do nothing
            returning id
          )
          insert into upload_segments (upload_id, number, key, size_bytes)
-         select id, 0, $4, $5 from advanced
+         select id, 0, $6, $7 from created
          returning number`,
 };
 const FINISH = {
@@ -80,15 +91,28 @@ const RETIRE_SEGMENTS = {
   text: `insert into deletions (key) select key from upload_segments where upload_id = $1
          on conflict do nothing`,
 };
+const REMOVE_SEGMENTS = {
+  name: 'upload-remove-segments',
+  text: 'delete from upload_segments where upload_id = $1',
+};
 const OPEN = {
   name: 'upload-open',
   text: `select id from uploads
-         where id = $1 and repository = $2 and finished_digest is null and expires > now() for update`,
+         where id = $1 and repository = $2 and finished_digest is null and not is_discarded and expires > now()
+         for update`,
+};
+const DISCARD = {
+  name: 'upload-discard',
+  text: `update uploads
+         set is_discarded = true, digest = null, digest_engine = null, digest_state = null,
+             expires = now() + $2 * interval '1 ms'
+         where id = $1`,
 };
 const REMOVE = { name: 'upload-remove', text: 'delete from uploads where id = $1' };
 const EXPIRED = {
   name: 'upload-expired',
-  text: `select id from uploads where expires <= now() order by expires limit $1 for update skip locked`,
+  text: `select id, finished_digest is not null or is_discarded as has_ended from uploads
+         where expires <= now() order by expires limit $1 for update skip locked`,
 };
 
 export class PgUploadRecords implements UploadRecords {
@@ -98,9 +122,9 @@ export class PgUploadRecords implements UploadRecords {
     this.#database = database;
   }
 
-  async create(session: Parameters<UploadRecords['create']>[0]): Promise<void> {
-    const { id, repository, algorithm, principal, expiresAfterMs } = session;
-    await this.#database.query(CREATE, [id, repository, algorithm, principal.uid, expiresAfterMs]);
+  async create(upload: NewUpload): Promise<UploadSession | undefined> {
+    const rows = await this.#database.query(CREATE, newUploadColumns(upload));
+    return rows.length === 1 ? newSession(upload) : undefined;
   }
 
   async find(repository: RepositoryName, id: string): Promise<UploadSession | undefined> {
@@ -129,23 +153,14 @@ export class PgUploadRecords implements UploadRecords {
     return rows.length === 1;
   }
 
-  async appendFirst(
-    { repository, id, algorithm }: Parameters<UploadRecords['appendFirst']>[0],
+  async createWith(
+    upload: NewUpload,
     { key, sizeBytes }: Segment,
     digest: Digest | undefined,
-    expiresAfterMs: number,
     lockName: string,
   ): Promise<boolean> {
-    const rows = await this.#database.query(APPEND_FIRST, [
-      id,
-      repository,
-      algorithm,
-      key,
-      sizeBytes,
-      digest ?? null,
-      expiresAfterMs,
-      lockKey(lockName),
-    ]);
+    const segment = [key, sizeBytes, digest ?? null, lockKey(lockName)];
+    const rows = await this.#database.query(CREATE_WITH, [...newUploadColumns(upload), ...segment]);
     return rows.length === 1;
   }
 
@@ -167,27 +182,51 @@ export class PgUploadRecords implements UploadRecords {
     return row?.length_bytes ?? undefined;
   }
 
-  async discard(repository: RepositoryName, id: string): Promise<boolean> {
+  async discard(repository: RepositoryName, id: string, keepForMs: number): Promise<boolean> {
     return this.#database.transaction(async (query) => {
       const open = await query.query(OPEN, [id, repository]);
       if (open.length === 0) return false;
-      await remove(query, id);
+      discard(query, id, keepForMs);
       return true;
     });
   }
 
-  async expire(limit: number): Promise<number> {
+  async expire(limit: number, keepForMs: number): Promise<number> {
     return this.#database.transaction(async (query) => {
-      const expired = await query.query<{ id: string }>(EXPIRED, [limit]);
-      for (const { id } of expired) await remove(query, id);
+      const expired = await query.query<ExpiredRow>(EXPIRED, [limit]);
+      for (const { id, has_ended: hasEnded } of expired) {
+        if (hasEnded) query.send(REMOVE, [id]);
+        else discard(query, id, keepForMs);
+      }
       return expired.length;
     });
   }
 }
 
-async function remove(query: Queryable, id: string): Promise<void> {
-  await query.query(RETIRE_SEGMENTS, [id]);
-  await query.query(REMOVE, [id]);
+function discard(query: TransactionQueryable, id: string, keepForMs: number): void {
+  query.send(DISCARD, [id, keepForMs]);
+  query.send(RETIRE_SEGMENTS, [id]);
+  query.send(REMOVE_SEGMENTS, [id]);
+}
+
+/** Those of CREATE. */
+function newUploadColumns(upload: NewUpload): unknown[] {
+  const { id, repository, algorithm, principal, expiresAfterMs } = upload;
+  return [id, repository, algorithm, principal.uid, expiresAfterMs];
+}
+
+function newSession({ id, repository, algorithm, expiresAfterMs }: NewUpload): UploadSession {
+  return {
+    id,
+    repository,
+    algorithm,
+    offset: 0,
+    checkpoint: { digest: undefined, engine: undefined, state: undefined },
+    segments: [],
+    expiresInMs: expiresAfterMs,
+    finished: undefined,
+    isOver: false,
+  };
 }
 
 function toSession(repository: RepositoryName, id: string, row: UploadRow): UploadSession {
@@ -205,5 +244,6 @@ function toSession(repository: RepositoryName, id: string, row: UploadRow): Uplo
     segments: toSegments(row),
     expiresInMs: row.expires_in_ms,
     finished: row.finished_digest === null ? undefined : toDigest(row.finished_digest),
+    isOver: row.is_discarded || row.expires_in_ms <= 0,
   };
 }

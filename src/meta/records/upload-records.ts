@@ -25,16 +25,23 @@ export interface UploadSession {
   readonly expiresInMs: number;
   /** Set when the closing PUT was committed: the blob that the upload became. */
   readonly finished: Digest | undefined;
+  /** It was discarded, or its time is over. */
+  readonly isOver: boolean;
+}
+
+/** An upload that has no row yet. */
+export interface NewUpload {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly algorithm: DigestAlgorithm;
+  /** Who pushes it. */
+  readonly principal: Principal;
+  readonly expiresAfterMs: number;
 }
 
 export interface UploadRecords {
-  create(session: {
-    id: string;
-    repository: RepositoryName;
-    algorithm: DigestAlgorithm;
-    principal: Principal;
-    expiresAfterMs: number;
-  }): Promise<void>;
+  /** @returns undefined when there is, or was not long ago, an upload with that id */
+  create(upload: NewUpload): Promise<UploadSession | undefined>;
   find(repository: RepositoryName, id: string): Promise<UploadSession | undefined>;
   /**
    * Adds a closed segment: offset += its size, provided that the offset still is `expectedOffset` and the segment's
@@ -49,16 +56,16 @@ export interface UploadRecords {
     expiresAfterMs: number,
   ): Promise<boolean>;
   /**
-   * The same at once, for an upload that is open, has no bytes, and whose digests are of this algorithm.
+   * Makes an upload that has a segment already.
    * @param digest of the segment
    * @param lockName a lock that nobody may hold meanwhile
-   * @returns false when it isn't so, and nothing is changed
+   * @returns false when somebody does, there is or was an upload with that id, or the segment's object is being deleted;
+   * nothing is changed then
    */
-  appendFirst(
-    upload: { repository: RepositoryName; id: string; algorithm: DigestAlgorithm },
+  createWith(
+    upload: NewUpload,
     segment: Segment,
     digest: Digest | undefined,
-    expiresAfterMs: number,
     lockName: string,
   ): Promise<boolean>;
   /**
@@ -79,8 +86,13 @@ export interface UploadRecords {
     keepForMs: number,
     lockName: string,
   ): Promise<number | undefined>;
-  /** Removes an open upload; its objects go to the deletion list. @returns false when there was none. */
-  discard(repository: RepositoryName, id: string): Promise<boolean>;
-  /** Removes up to `limit` uploads whose time is over, objects to the deletion list. @returns how many. */
-  expire(limit: number): Promise<number>;
+  /**
+   * Ends an open upload; its objects go to the deletion list. What it was is remembered for `keepForMs`.
+   * @returns false when there was none
+   */
+  discard(repository: RepositoryName, id: string, keepForMs: number): Promise<boolean>;
+  /**
+   * Discards up to `limit` open uploads whose time is over, and removes those that had ended before. @returns how many of both
+   */
+  expire(limit: number, keepForMs: number): Promise<number>;
 }
