@@ -1,5 +1,6 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { closeFile, openFile, syncFile } from './descriptor.ts';
 
 /** Makes a directory and the missing ones above it, each durable before it is used. */
 export async function makeDirectory(path: string): Promise<void> {
@@ -15,10 +16,10 @@ export async function makeDirectory(path: string): Promise<void> {
  * and only what is needed to read the data is promised by fdatasync.
  */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+  const directory = await openFile(path, 'r');
   try {
-    await directory.sync();
+    await syncFile(directory);
   } finally {
-    await directory.close();
+    closeFile(directory);
   }
 }

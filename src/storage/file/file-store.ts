@@ -1,14 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  stat,
-  unlink,
-} from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   type BlobStore,
@@ -18,6 +9,7 @@ import {
   type UnfinishedObject,
 } from '../blob-store.ts';
 import { REGISTRY_ID_KEY, SEGMENTS_PREFIX, SHARDS } from '../keys.ts';
+import { openFile } from './descriptor.ts';
 import { makeDirectory, syncDirectory } from './directory.ts';
 import { hasCode, translateFileError, unavailable } from './file-error.ts';
 import { readFileRange } from './file-reader.ts';
@@ -133,13 +125,13 @@ class FileStore implements BlobStore {
   }
 
   /** The shard's directory is made when its first object is. */
-  async #createFile(path: string): Promise<FileHandle> {
+  async #createFile(path: string): Promise<number> {
     try {
-      return await open(path, 'wx', 0o640);
+      return await openFile(path, 'wx', 0o640);
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
       await makeDirectory(dirname(path));
-      return await open(path, 'wx', 0o640);
+      return await openFile(path, 'wx', 0o640);
     }
   }
 
@@ -165,7 +157,7 @@ class FileStore implements BlobStore {
 }
 
 async function writeSmallFile(path: string, text: string): Promise<void> {
-  const writer = new FileWriter(path, await open(path, 'wx', 0o640));
+  const writer = new FileWriter(path, await openFile(path, 'wx', 0o640));
   try {
     await writer.write(Buffer.from(text));
     await writer.close();

@@ -1,6 +1,7 @@
-import { type FileHandle, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { ObjectWriter } from '../blob-store.ts';
+import { closeFile, syncFileData, writeAt } from './descriptor.ts';
 import { syncDirectory } from './directory.ts';
 import { translateFileError } from './file-error.ts';
 
@@ -13,15 +14,16 @@ const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 /** Writes one file, durable when `close` resolves. */
 export class FileWriter implements ObjectWriter {
   readonly #path: string;
-  readonly #file: FileHandle;
+  readonly #file: number;
   readonly #writes = new Set<Promise<void>>();
   #position = 0;
   #unsyncedBytes = 0;
   #sync: Promise<void> | undefined;
   #syncError: unknown;
   #state: 'open' | 'closed' | 'aborted' = 'open';
+  #hasDescriptor = true;
 
-  constructor(path: string, file: FileHandle) {
+  constructor(path: string, file: number) {
     this.#path = path;
     this.#file = file;
   }
@@ -52,8 +54,8 @@ export class FileWriter implements ObjectWriter {
       // The name is there since the file was opened: the disk writes both at the same time.
       const named = syncDirectory(dirname(this.#path));
       named.catch(() => undefined);
-      await this.#file.datasync();
-      await this.#file.close();
+      await syncFileData(this.#file);
+      await this.#closeFile();
       await named;
       this.#state = 'closed';
     } catch (error) {
@@ -66,14 +68,22 @@ export class FileWriter implements ObjectWriter {
     this.#state = 'aborted';
     await Promise.allSettled([...this.#writes, this.#sync]);
     // The sweeper finds what can't be removed now.
-    await this.#file.close().catch(() => undefined);
+    await this.#closeFile().catch(() => undefined);
     await unlink(this.#path).catch(() => undefined);
+  }
+
+  /** Once: the number may be another file's then. */
+  async #closeFile(): Promise<void> {
+    if (!this.#hasDescriptor) return;
+    this.#hasDescriptor = false;
+    closeFile(this.#file);
   }
 
   async #writeAll(bytes: Uint8Array, position: number): Promise<void> {
     let done = 0;
     while (done < bytes.length) {
-      const { bytesWritten } = await this.#file.write(
+      const { bytesWritten } = await writeAt(
+        this.#file,
         bytes,
         done,
         bytes.length - done,
@@ -86,8 +96,7 @@ export class FileWriter implements ObjectWriter {
   #startSync(): void {
     if (this.#sync) return;
     this.#unsyncedBytes = 0;
-    this.#sync = this.#file
-      .datasync()
+    this.#sync = syncFileData(this.#file)
       .catch((error: unknown) => {
         this.#syncError = error;
       })
