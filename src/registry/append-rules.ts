@@ -35,7 +35,8 @@ export function checkUnchanged(
   expirationMs: number,
 ): void {
   const lastAppendMs = expirationMs - session.expiresInMs;
-  if (session.offset > 0 && lastAppendMs < waitedMs) throw changedMeanwhile();
+  if (session.finished || session.offset === 0) return;
+  if (lastAppendMs < waitedMs) throw changedMeanwhile();
 }
 
 export function changedMeanwhile(): OciError {

@@ -1,7 +1,9 @@
 import type { MetadataStore } from '../meta/metadata-store.ts';
 import type { NewUpload } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
+import type { ByteRange } from '../oci/byte-range.ts';
 import { type ByteSource, type RequestSource, sourceOf } from '../oci/byte-source.ts';
+import type { DigestAlgorithm } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { type AppendLocks, appendName } from './append-locks.ts';
@@ -22,15 +24,16 @@ export interface FirstAppendParts {
 }
 
 /** What is left to be appended when `appendedBytes`, all or none, are. */
-interface FirstAppend {
+export interface FirstAppend {
   readonly appendedBytes: number;
-  readonly rest: ByteSource;
+  readonly rest: ByteSource | undefined;
   /** When the body was refused as a first one: the moment at which it came, of performance.now(). */
   readonly refusedMs: number | undefined;
 }
 
 /**
- * First appends of uploads that this instance began, and has heard nothing of since: most small layers and configs are pushed so.
+ * First appends of uploads that this instance began, and has heard nothing of since, by PATCH or by a closing PUT with a body: most small
+ * layers and configs are pushed so.
  * A small body that has come is stored at once, and one statement makes the upload's row with it if there is none yet and nobody
  * holds its lock: one round trip to the database instead of five. Until then this instance alone knows of the append.
  */
@@ -59,13 +62,20 @@ export class FirstAppends {
     this.#begun.delete(id);
   }
 
-  /** What isn't committed when the client has gone is no part of the upload, since another instance may have told the client so. */
+  /**
+   * What isn't committed when the client has gone is no part of the upload, since another instance may have told the client so.
+   * @param range a body with a range is left: it is to be digested so that others can follow
+   * @param digestedBy what the body is digested by; the upload's algorithm unless given
+   */
   async append(
     { repository, id, principal, signal }: UploadRequest,
-    source: RequestSource,
+    source: RequestSource | undefined,
+    range: ByteRange | undefined,
+    digestedBy?: DigestAlgorithm,
   ): Promise<FirstAppend> {
     const beganMs = performance.now();
     const untouched = { appendedBytes: 0, rest: source, refusedMs: undefined };
+    if (!source || range) return untouched;
     const algorithm = this.#begun.delete(id) ? this.#ids.read(repository, id) : undefined;
     // The client of one that hasn't begun may know already that it won't.
     if (!algorithm || signal.aborted) return untouched;
@@ -76,8 +86,8 @@ export class FirstAppends {
       if (!whole) return untouched;
       const { expirationMs: expiresAfterMs } = this.#parts;
       const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
-      const isFirst = await this.#store(upload, whole, signal);
-      if (isFirst) return { ...untouched, appendedBytes: whole.length };
+      const isFirst = await this.#store(upload, whole, digestedBy ?? algorithm, signal);
+      if (isFirst) return { ...untouched, appendedBytes: whole.length, rest: undefined };
       if (signal.aborted) throw clientGone();
       return { appendedBytes: 0, rest: sourceOf(whole), refusedMs: beganMs };
     } finally {
@@ -86,12 +96,16 @@ export class FirstAppends {
   }
 
   /** @returns false when there is such an upload already, or the client has gone: nothing is changed */
-  async #store(upload: NewUpload, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async #store(
+    upload: NewUpload,
+    bytes: Uint8Array,
+    algorithm: DigestAlgorithm,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { metadata, store, ingest, metrics } = this.#parts;
-    const { id, algorithm } = upload;
     let refused: string | undefined;
     const commit = async ({ key, sizeBytes, digest }: ClosedSegment) => {
-      const args = [upload, { key, sizeBytes }, digest, appendName(id)] as const;
+      const args = [upload, { key, sizeBytes }, digest, appendName(upload.id)] as const;
       if (signal.aborted || !(await metadata.uploads.createWith(...args))) refused = key;
     };
     metrics.activeAppends.inc();

@@ -1,6 +1,6 @@
 import type { Log } from '../log.ts';
 import type { MetadataStore } from '../meta/metadata-store.ts';
-import type { NewUpload, UploadSession } from '../meta/records/upload-records.ts';
+import type { UploadSession } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import type { ByteSource, RequestSource } from '../oci/byte-source.ts';
@@ -18,7 +18,7 @@ import {
   planDigest,
   wrongLength,
 } from './append-rules.ts';
-import { FirstAppends } from './first-append.ts';
+import { type FirstAppend, FirstAppends } from './first-append.ts';
 import { UploadCommits } from './upload-commits.ts';
 import { isUploadId, UNBEGUN_KEPT_MS, UploadIds } from './upload-ids.ts';
 import type { UploadRequest } from './upload-request.ts';
@@ -89,15 +89,11 @@ export class Uploads {
   ): Promise<UploadStatus> {
     const { id } = request;
     requireUploadId(id);
-    const first = source && !range ? await this.#firstAppends.append(request, source) : undefined;
-    if (first && first.appendedBytes > 0) return { id, offset: first.appendedBytes };
-    const body = { source: first?.rest ?? source, range };
+    const first = await this.#firstAppends.append(request, source, range);
+    if (first.appendedBytes > 0) return { id, offset: first.appendedBytes };
     return this.#withLock(request, async () => {
-      const askedMs = performance.now();
-      const session = requireOpen(await this.#find(request));
-      if (first?.refusedMs !== undefined) {
-        checkUnchanged(session, askedMs - first.refusedMs, this.#parts.expirationMs);
-      }
+      const session = requireOpen(await this.#find(request, first));
+      const body = { source: first.rest, range };
       const after = await this.#store(session, body, session.algorithm, request.signal);
       if (!after) throw clientGone();
       return { id, offset: after.offset };
@@ -111,17 +107,19 @@ export class Uploads {
   async finish(
     request: UploadRequest,
     digest: Digest,
-    source: ByteSource | undefined,
+    source: RequestSource | undefined,
     range: ByteRange | undefined,
   ): Promise<void> {
     const { repository, id, signal } = request;
     requireUploadId(id);
-    if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
+    const algorithm = digestAlgorithm(digest);
+    const first = await this.#firstAppends.append(request, source, range, algorithm);
+    if (!first.rest && !range && (await this.#blobCommits.close(repository, id, digest))) return;
     await this.#withLock(request, async () => {
-      const found = await this.#find(request);
+      const found = await this.#find(request, first);
       if (found?.finished === digest && !found.isOver) return;
-      const algorithm = digestAlgorithm(digest);
-      const session = await this.#store(requireOpen(found), { source, range }, algorithm, signal);
+      const body = { source: first.rest, range };
+      const session = await this.#store(requireOpen(found), body, algorithm, signal);
       if (!session) throw clientGone();
       await this.#verify(session, digest);
       await this.#blobCommits.finish(session, digest);
@@ -151,14 +149,27 @@ export class Uploads {
     }
   }
 
-  /** Makes the row of an upload that has none yet. Its lock must be held. */
-  async #find({ repository, id, principal }: UploadRequest): Promise<UploadSession | undefined> {
+  /**
+   * Makes the row of an upload that has none yet. Its lock must be held.
+   * @param first what became of the request's body until now
+   * @throws OciError 409 when the body was refused since another instance appended
+   */
+  async #find(
+    { repository, id, principal }: UploadRequest,
+    first?: FirstAppend,
+  ): Promise<UploadSession | undefined> {
     const { metadata, expirationMs: expiresAfterMs } = this.#parts;
+    const askedMs = performance.now();
     const session = await metadata.uploads.find(repository, id);
-    const algorithm = session ? undefined : this.#ids.read(repository, id);
-    if (!algorithm) return session;
-    const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
-    return metadata.uploads.create(upload);
+    if (session) {
+      if (first?.refusedMs !== undefined) {
+        checkUnchanged(session, askedMs - first.refusedMs, expiresAfterMs);
+      }
+      return session;
+    }
+    const algorithm = this.#ids.read(repository, id);
+    const upload = algorithm && { id, repository, algorithm, principal, expiresAfterMs };
+    return upload && metadata.uploads.create(upload);
   }
 
   #discard({ repository, id }: Pick<UploadRequest, 'repository' | 'id'>): Promise<boolean> {

@@ -80,6 +80,29 @@ describe.each([
     await expectBlob(blob);
   });
 
+  test('is two statements of a PUT, and of a POST that has it', async () => {
+    const [blob, other] = [randomSample(3000), randomSample(3000)];
+    const path = await startUpload(api, REPOSITORY);
+    const closing = await sentBy(() => expectStatus(put(path, blob, blob.bytes), 201));
+    expect(closing).toEqual({ 'upload-create-with': 1, 'upload-close': 1 });
+    await expectBlob(blob);
+    const start = `/v2/${REPOSITORY}/blobs/uploads/?digest=${other.digest}`;
+    const whole = await sentBy(() =>
+      expectStatus(api.send('POST', start, { ...coding, body: other.bytes }), 201),
+    );
+    expect(whole).toEqual(closing);
+    await expectBlob(other);
+  });
+
+  test('of a PUT is digested by what the digest names', async () => {
+    const { bytes } = randomSample(3000);
+    const blob = { bytes, digest: digestOf(bytes, 'sha512') };
+    const path = await startUpload(api, REPOSITORY);
+    const closing = await sentBy(() => expectStatus(put(path, blob, bytes), 201));
+    expect(closing).toEqual({ 'upload-create-with': 1, 'upload-close': 1 });
+    await expectBlob(blob);
+  });
+
   test('comes behind what an upload has', async () => {
     const blob = randomSample(9000);
     const path = await startUpload(api, REPOSITORY);
