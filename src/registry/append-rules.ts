@@ -35,7 +35,7 @@ export function checkUnchanged(
   expirationMs: number,
 ): void {
   const lastAppendMs = expirationMs - session.expiresInMs;
-  if (session.finished || session.offset === 0) return;
+  if (session.finished || session.isOver || session.offset === 0) return;
   if (lastAppendMs < waitedMs) throw changedMeanwhile();
 }
 

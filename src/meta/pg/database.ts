@@ -44,14 +44,13 @@ const PING: Statement = { name: 'ping', text: 'select' };
 /**
  * Each statement reads the few rows that it needs by an index, a list as far as a page goes. With statistics that are behind, or
  * while tables are small, something else can look cheaper: to read a whole table, or all rows of a repository, and the plan is
- * kept while they grow. And since no value makes another plan the better one, a connection plans each statement once.
+ * kept while they grow.
  */
 const PLANNER = [
   'enable_bitmapscan=off',
   'enable_seqscan=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
-  'plan_cache_mode=force_generic_plan',
   // A table without an index looks so dear then that it would be compiled for.
   'jit=off',
 ];
