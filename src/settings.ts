@@ -155,7 +155,7 @@ export const SETTINGS = {
   UPLOAD_EXPIRATION_HOURS: setting(
     integer(1, 8760),
     '168',
-    'Hours after which an unfinished upload is removed, counted from its last append that ended; one without bytes after 24 at most.',
+    'Hours after which an unfinished upload is removed, counted from its last append that ended; one that nothing was sent to after 23 at most.',
   ),
   SWEEP_GRACE_HOURS: setting(
     integer(0, 8760),

@@ -3,11 +3,12 @@ import type { NewUpload } from '../meta/records/upload-records.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteRange } from '../oci/byte-range.ts';
 import { type ByteSource, type RequestSource, sourceOf } from '../oci/byte-source.ts';
-import type { DigestAlgorithm } from '../oci/digest.ts';
+import { type Digest, digestAlgorithm } from '../oci/digest.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import type { ClosedSegment, Ingest } from '../workers/ingest.ts';
 import { type AppendLocks, appendName } from './append-locks.ts';
 import { clientGone } from './append-rules.ts';
+import type { UploadCommits } from './upload-commits.ts';
 import type { UploadIds } from './upload-ids.ts';
 import type { UploadRequest } from './upload-request.ts';
 
@@ -23,10 +24,16 @@ export interface FirstAppendParts {
   readonly expirationMs: number;
 }
 
-/** What is left to be appended when `appendedBytes`, all or none, are. */
+type Outcome = 'appended' | 'finished' | 'refused';
+
+/** What became of a request's body. */
 export interface FirstAppend {
+  /** All of it, or none. */
   readonly appendedBytes: number;
+  /** Left to be appended. */
   readonly rest: ByteSource | undefined;
+  /** The upload is the blob that the closing PUT names. */
+  readonly isFinished: boolean;
   /** When the body was refused as a first one: the moment at which it came, of performance.now(). */
   readonly refusedMs: number | undefined;
 }
@@ -41,13 +48,20 @@ export class FirstAppends {
   readonly #parts: FirstAppendParts;
   readonly #ids: UploadIds;
   readonly #locks: AppendLocks;
+  readonly #blobCommits: UploadCommits;
   /** The ids, the oldest first. */
   readonly #begun = new Set<string>();
 
-  constructor(parts: FirstAppendParts, ids: UploadIds, locks: AppendLocks) {
+  constructor(
+    parts: FirstAppendParts,
+    ids: UploadIds,
+    locks: AppendLocks,
+    blobCommits: UploadCommits,
+  ) {
     this.#parts = parts;
     this.#ids = ids;
     this.#locks = locks;
+    this.#blobCommits = blobCommits;
   }
 
   began(id: string): void {
@@ -65,16 +79,16 @@ export class FirstAppends {
   /**
    * What isn't committed when the client has gone is no part of the upload, since another instance may have told the client so.
    * @param range a body with a range is left: it is to be digested so that others can follow
-   * @param digestedBy what the body is digested by; the upload's algorithm unless given
+   * @param closing the digest that a closing PUT names: a body that has it finishes the upload
    */
   async append(
     { repository, id, principal, signal }: UploadRequest,
     source: RequestSource | undefined,
     range: ByteRange | undefined,
-    digestedBy?: DigestAlgorithm,
+    closing?: Digest,
   ): Promise<FirstAppend> {
     const beganMs = performance.now();
-    const untouched = { appendedBytes: 0, rest: source, refusedMs: undefined };
+    const untouched = { appendedBytes: 0, rest: source, isFinished: false, refusedMs: undefined };
     if (!source || range) return untouched;
     const algorithm = this.#begun.delete(id) ? this.#ids.read(repository, id) : undefined;
     // The client of one that hasn't begun may know already that it won't.
@@ -86,42 +100,59 @@ export class FirstAppends {
       if (!whole) return untouched;
       const { expirationMs: expiresAfterMs } = this.#parts;
       const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
-      const isFirst = await this.#store(upload, whole, digestedBy ?? algorithm, signal);
-      if (isFirst) return { ...untouched, appendedBytes: whole.length, rest: undefined };
+      const commit = await this.#store(upload, whole, closing, signal);
+      if (commit !== 'refused') {
+        const isFinished = commit === 'finished';
+        return { ...untouched, appendedBytes: whole.length, rest: undefined, isFinished };
+      }
       if (signal.aborted) throw clientGone();
-      return { appendedBytes: 0, rest: sourceOf(whole), refusedMs: beganMs };
+      return { ...untouched, rest: sourceOf(whole), refusedMs: beganMs };
     } finally {
       end();
     }
   }
 
-  /** @returns false when there is such an upload already, or the client has gone: nothing is changed */
+  /** Refused: there is such an upload already, or the client has gone; nothing is changed. */
   async #store(
     upload: NewUpload,
     bytes: Uint8Array,
-    algorithm: DigestAlgorithm,
+    closing: Digest | undefined,
     signal: AbortSignal,
-  ): Promise<boolean> {
-    const { metadata, store, ingest, metrics } = this.#parts;
+  ): Promise<Outcome> {
+    const { store, ingest, metrics } = this.#parts;
+    let result: Outcome = 'refused';
     let refused: string | undefined;
-    const commit = async ({ key, sizeBytes, digest }: ClosedSegment) => {
-      const args = [upload, { key, sizeBytes }, digest, appendName(upload.id)] as const;
-      if (signal.aborted || !(await metadata.uploads.createWith(...args))) refused = key;
+    const commit = async (segment: ClosedSegment) => {
+      if (!signal.aborted) result = await this.#commit(upload, segment, closing);
+      if (result === 'refused') refused = segment.key;
     };
     metrics.activeAppends.inc();
     try {
+      const algorithm = closing ? digestAlgorithm(closing) : upload.algorithm;
       const plan = { kind: 'whole', algorithm } as const;
       const source = sourceOf(bytes);
       const expectedBytes = bytes.length;
-      const end = await ingest.append({ source, plan, expectedBytes, commit, signal });
-      // It didn't begin.
-      if (end === 'cut') return false;
+      await ingest.append({ source, plan, expectedBytes, commit, signal });
     } finally {
       metrics.activeAppends.dec();
     }
     // If it can't be deleted now, the sweeper finds it.
     if (refused !== undefined) await store.delete([refused]).catch(() => undefined);
-    else metrics.uploadedBytes.inc(bytes.length);
-    return refused === undefined;
+    if (result !== 'refused') metrics.uploadedBytes.inc(bytes.length);
+    return result;
+  }
+
+  async #commit(
+    upload: NewUpload,
+    { key, sizeBytes, digest }: ClosedSegment,
+    closing: Digest | undefined,
+  ): Promise<Outcome> {
+    const segment = { key, sizeBytes };
+    if (closing && digest === closing) {
+      return (await this.#blobCommits.put(upload, segment, closing)) ? 'finished' : 'refused';
+    }
+    const { uploads } = this.#parts.metadata;
+    const isCreated = await uploads.createWith(upload, segment, digest, appendName(upload.id));
+    return isCreated ? 'appended' : 'refused';
   }
 }

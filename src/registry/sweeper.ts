@@ -3,7 +3,7 @@ import type { MetadataStore } from '../meta/metadata-store.ts';
 import type { BlobStore } from '../storage/blob-store.ts';
 import { BackgroundJob } from './background-job.ts';
 import { DeadWrites } from './dead-writes.ts';
-import { UNBEGUN_KEPT_MS } from './upload-ids.ts';
+import { ENDED_KEPT_MS } from './upload-ids.ts';
 
 /** Rows and keys that are handled at a time. */
 const BATCH = 500;
@@ -95,7 +95,7 @@ export class Sweeper {
   async #expireUploads(): Promise<number> {
     let expired = 0;
     for (let batch = BATCH; batch === BATCH; expired += batch) {
-      batch = await this.#options.metadata.uploads.expire(BATCH, UNBEGUN_KEPT_MS);
+      batch = await this.#options.metadata.uploads.expire(BATCH, ENDED_KEPT_MS);
     }
     return expired;
   }

@@ -1,14 +1,12 @@
 import type { Log } from '../log.ts';
 import { MetadataUnavailable } from '../meta/metadata-store.ts';
-import type { UploadRecords, UploadSession } from '../meta/records/upload-records.ts';
+import type { Segment } from '../meta/records/blob-records.ts';
+import type { NewUpload, UploadRecords, UploadSession } from '../meta/records/upload-records.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OciError } from '../oci/error.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 import { appendName } from './append-locks.ts';
-import { UNBEGUN_KEPT_MS } from './upload-ids.ts';
-
-/** A finished upload is remembered so long, for closing PUTs that are repeated. */
-const FINISHED_KEPT_MS = UNBEGUN_KEPT_MS;
+import { ENDED_KEPT_MS } from './upload-ids.ts';
 
 /** Makes uploads blobs of their repositories. */
 export class UploadCommits {
@@ -24,7 +22,7 @@ export class UploadCommits {
   async finish(session: UploadSession, digest: Digest): Promise<void> {
     const { repository, id, offset } = session;
     const isFinished = await this.#commit(repository, id, digest, async () => {
-      const isOpen = await this.#uploads.finish(session, digest, FINISHED_KEPT_MS);
+      const isOpen = await this.#uploads.finish(session, digest, ENDED_KEPT_MS);
       return isOpen ? offset : undefined;
     });
     if (!isFinished) throw new OciError('BLOB_UPLOAD_UNKNOWN');
@@ -36,8 +34,21 @@ export class UploadCommits {
    */
   close(repository: RepositoryName, id: string, digest: Digest): Promise<boolean> {
     return this.#commit(repository, id, digest, () =>
-      this.#uploads.close(repository, id, digest, FINISHED_KEPT_MS, appendName(id)),
+      this.#uploads.close(repository, id, digest, ENDED_KEPT_MS, appendName(id)),
     );
+  }
+
+  /**
+   * The same for one with a small body, all of the blob, whose digest was compared.
+   * @returns false when there is such an upload already, or one appends; nothing is changed
+   */
+  put(upload: NewUpload, segment: Segment, digest: Digest): Promise<boolean> {
+    const { repository, id } = upload;
+    return this.#commit(repository, id, digest, async () => {
+      const lockName = appendName(id);
+      const isPut = await this.#uploads.put(upload, segment, digest, ENDED_KEPT_MS, lockName);
+      return isPut ? segment.sizeBytes : undefined;
+    });
   }
 
   /**

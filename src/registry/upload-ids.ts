@@ -2,8 +2,12 @@ import { createHash, randomFillSync } from 'node:crypto';
 import type { DigestAlgorithm } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/repository-name.ts';
 
-/** So long an upload may wait for its first bytes. Of one that has ended the row stays for as long: no id begins twice. */
-export const UNBEGUN_KEPT_MS = 24 * 3_600_000;
+/** The row of an upload that has ended stays so long. */
+export const ENDED_KEPT_MS = 24 * 3_600_000;
+/** Between the clocks of instances. */
+const MAX_SKEW_MS = 3_600_000;
+/** So long an upload may wait for its first bytes. When it is over, the row of one that has ended is still there: no id begins twice. */
+const MAX_UNBEGUN_MS = ENDED_KEPT_MS - MAX_SKEW_MS;
 
 const UPLOAD_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ALGORITHMS: readonly DigestAlgorithm[] = ['sha256', 'sha512'];
@@ -24,13 +28,13 @@ const ID_BYTES = 16;
  */
 export class UploadIds {
   readonly #registryId: string;
-  readonly #keptMs: number;
+  readonly #maxAgeMs: number;
   readonly #now: () => number;
 
-  /** @param keptMs how long an id may begin an upload, at most UNBEGUN_KEPT_MS */
-  constructor(registryId: string, keptMs: number, now: () => number = Date.now) {
+  /** @param expirationMs after which an upload is over that nothing was sent to, if that is less than 23 hours */
+  constructor(registryId: string, expirationMs: number, now: () => number = Date.now) {
     this.#registryId = registryId;
-    this.#keptMs = Math.min(keptMs, UNBEGUN_KEPT_MS);
+    this.#maxAgeMs = Math.min(expirationMs, MAX_UNBEGUN_MS);
     this.#now = now;
   }
 
@@ -43,13 +47,14 @@ export class UploadIds {
     return format(id);
   }
 
-  /** @returns the algorithm of an upload that may begin under this id; undefined: the id wasn't given, or long ago */
+  /** @returns the algorithm of an upload that may begin under this id; undefined: the id wasn't given, or not today */
   read(repository: RepositoryName, text: string): DigestAlgorithm | undefined {
     if (!isUploadId(text)) return undefined;
     const id = Buffer.from(text.replaceAll('-', ''), 'hex');
     if (!this.#checksum(repository, id).equals(id.subarray(CONTENT_BYTES))) return undefined;
-    const isOver = this.#now() - id.readUInt32BE(0) * 1000 > this.#keptMs;
-    return isOver ? undefined : ALGORITHMS[id.readUInt8(6) & 0x0f];
+    const ageMs = this.#now() - id.readUInt32BE(0) * 1000;
+    if (ageMs > this.#maxAgeMs || ageMs < -MAX_SKEW_MS) return undefined;
+    return ALGORITHMS[id.readUInt8(6) & 0x0f];
   }
 
   #checksum(repository: RepositoryName, id: Buffer): Buffer {

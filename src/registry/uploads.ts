@@ -20,7 +20,7 @@ import {
 } from './append-rules.ts';
 import { type FirstAppend, FirstAppends } from './first-append.ts';
 import { UploadCommits } from './upload-commits.ts';
-import { isUploadId, UNBEGUN_KEPT_MS, UploadIds } from './upload-ids.ts';
+import { ENDED_KEPT_MS, isUploadId, UploadIds } from './upload-ids.ts';
 import type { UploadRequest } from './upload-request.ts';
 
 export interface UploadParts {
@@ -62,8 +62,8 @@ export class Uploads {
     this.#parts = parts;
     this.#ids = new UploadIds(parts.registryId, parts.expirationMs);
     this.#locks = new AppendLocks(parts.metadata.locks);
-    this.#firstAppends = new FirstAppends(parts, this.#ids, this.#locks);
     this.#blobCommits = new UploadCommits(parts.metadata.uploads, parts.log);
+    this.#firstAppends = new FirstAppends(parts, this.#ids, this.#locks, this.#blobCommits);
   }
 
   async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
@@ -112,13 +112,14 @@ export class Uploads {
   ): Promise<void> {
     const { repository, id, signal } = request;
     requireUploadId(id);
-    const algorithm = digestAlgorithm(digest);
-    const first = await this.#firstAppends.append(request, source, range, algorithm);
-    if (!first.rest && !range && (await this.#blobCommits.close(repository, id, digest))) return;
+    const first = await this.#firstAppends.append(request, source, range, digest);
+    if (first.isFinished) return;
+    if (!source && !range && (await this.#blobCommits.close(repository, id, digest))) return;
     await this.#withLock(request, async () => {
       const found = await this.#find(request, first);
       if (found?.finished === digest && !found.isOver) return;
       const body = { source: first.rest, range };
+      const algorithm = digestAlgorithm(digest);
       const session = await this.#store(requireOpen(found), body, algorithm, signal);
       if (!session) throw clientGone();
       await this.#verify(session, digest);
@@ -152,7 +153,7 @@ export class Uploads {
   /**
    * Makes the row of an upload that has none yet. Its lock must be held.
    * @param first what became of the request's body until now
-   * @throws OciError 409 when the body was refused since another instance appended
+   * @throws OciError 409 when another instance appended meanwhile
    */
   async #find(
     { repository, id, principal }: UploadRequest,
@@ -168,12 +169,16 @@ export class Uploads {
       return session;
     }
     const algorithm = this.#ids.read(repository, id);
-    const upload = algorithm && { id, repository, algorithm, principal, expiresAfterMs };
-    return upload && metadata.uploads.create(upload);
+    if (!algorithm) return undefined;
+    const upload = { id, repository, algorithm, principal, expiresAfterMs };
+    const created = await metadata.uploads.create(upload);
+    // The lock was lost, and another instance has it.
+    if (!created) throw changedMeanwhile();
+    return created;
   }
 
   #discard({ repository, id }: Pick<UploadRequest, 'repository' | 'id'>): Promise<boolean> {
-    return this.#parts.metadata.uploads.discard(repository, id, UNBEGUN_KEPT_MS);
+    return this.#parts.metadata.uploads.discard(repository, id, ENDED_KEPT_MS);
   }
 
   /**

@@ -77,10 +77,16 @@ function createWith(upload: NewUpload, segment: Segment): Promise<boolean> {
   return metadata.uploads.createWith(upload, segment, undefined, `append:${upload.id}`);
 }
 
+function put(upload: NewUpload, segment: Segment): Promise<boolean> {
+  const digest = digestBytes('sha256', Buffer.from(upload.id));
+  return metadata.uploads.put(upload, segment, digest, HOUR_MS, `append:${upload.id}`);
+}
+
 /** Each makes an upload that has the segment, or is refused. */
 const APPENDS = [
   ['an append', async (segment: Segment) => append(await startUpload(), segment)],
   ['a first append', (segment: Segment) => createWith(newUpload(), segment)],
+  ['a closing PUT with a body', (segment: Segment) => put(newUpload(), segment)],
 ] as const;
 
 /** A blob whose bytes are in so many objects. */
@@ -137,9 +143,11 @@ test('a first append is one to an upload that has no row, and whose lock nobody 
   const upload = newUpload();
   const held = await metadata.locks.tryAcquire(`append:${upload.id}`);
   expect(await createWith(upload, newSegment())).toBe(false);
+  expect(await put(upload, newSegment())).toBe(false);
   await held?.release();
   expect(await createWith(upload, newSegment())).toBe(true);
   expect(await createWith(upload, newSegment())).toBe(false);
+  expect(await put(upload, newSegment())).toBe(false);
   expect(await metadata.uploads.create(upload)).toBeUndefined();
   expect(await metadata.uploads.find(REPOSITORY, upload.id)).toMatchObject({ offset: 10 });
 });

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseRepositoryName } from '../../src/oci/repository-name.ts';
+import { UploadIds } from '../../src/registry/upload-ids.ts';
 import { openIngestPool } from '../../src/workers/ingest-pool.ts';
 import { alterCommits } from '../support/altered-commits.ts';
 import { errorCodeOf, type HttpClient, type HttpOptions } from '../support/http-client.ts';
@@ -14,6 +16,7 @@ import {
 import {
   openFixture,
   type RegistryFixture,
+  sql,
   startRegistry,
   type TestRegistry,
 } from '../support/test-registry.ts';
@@ -80,11 +83,11 @@ describe.each([
     await expectBlob(blob);
   });
 
-  test('is two statements of a PUT, and of a POST that has it', async () => {
+  test('is one statement of a PUT, and of a POST that has it', async () => {
     const [blob, other] = [randomSample(3000), randomSample(3000)];
     const path = await startUpload(api, REPOSITORY);
     const closing = await sentBy(() => expectStatus(put(path, blob, blob.bytes), 201));
-    expect(closing).toEqual({ 'upload-create-with': 1, 'upload-close': 1 });
+    expect(closing).toEqual({ 'upload-put': 1 });
     await expectBlob(blob);
     const start = `/v2/${REPOSITORY}/blobs/uploads/?digest=${other.digest}`;
     const whole = await sentBy(() =>
@@ -99,7 +102,7 @@ describe.each([
     const blob = { bytes, digest: digestOf(bytes, 'sha512') };
     const path = await startUpload(api, REPOSITORY);
     const closing = await sentBy(() => expectStatus(put(path, blob, bytes), 201));
-    expect(closing).toEqual({ 'upload-create-with': 1, 'upload-close': 1 });
+    expect(closing).toEqual({ 'upload-put': 1 });
     await expectBlob(blob);
   });
 
@@ -135,6 +138,41 @@ describe.each([
     expect(errorCodeOf(mismatch)).toBe('DIGEST_INVALID');
     await expectStatus(api.send('GET', path), 404);
     await expectStatus(api.send('HEAD', `/v2/${REPOSITORY}/blobs/${other.digest}`), 404);
+  });
+});
+
+describe('an upload that nothing was sent to', () => {
+  test('can be cancelled, and is unknown then', async () => {
+    const path = await startUpload(api, REPOSITORY);
+    await expectStatus(api.send('GET', path), 204);
+    await expectStatus(api.send('DELETE', path), 204);
+    for (const method of ['GET', 'PATCH', 'DELETE'] as const) {
+      const body = method === 'PATCH' ? { body: 'hello' } : {};
+      await expectStatus(api.send(method, path, body), 404);
+    }
+    const { digest, bytes } = randomSample(10);
+    await expectStatus(api.send('PUT', `${path}?digest=${digest}`, { body: bytes }), 404);
+  });
+
+  test('is unknown when its id is from yesterday', async () => {
+    const [registry] = await sql<{ id: string }>(fixture.postgres.url, 'select id from registry');
+    const repository = parseRepositoryName(REPOSITORY);
+    if (!registry || !repository) throw new Error('there is no registry');
+    const idOf = (hoursAgo: number) =>
+      new UploadIds(registry.id, Infinity, () => Date.now() - hoursAgo * 3_600_000).give(
+        repository,
+        'sha256',
+      );
+    const { digest, bytes } = randomSample(10);
+    for (const [hoursAgo, isKnown] of [
+      [24, false],
+      [22, true],
+    ] as const) {
+      const path = `/v2/${REPOSITORY}/blobs/uploads/${idOf(hoursAgo)}`;
+      expect((await api.send('GET', path)).status).toBe(isKnown ? 204 : 404);
+      const closing = api.send('PUT', `${path}?digest=${digest}`, { body: bytes });
+      expect((await closing).status).toBe(isKnown ? 201 : 404);
+    }
   });
 });
 
@@ -233,6 +271,22 @@ describe('beside a first append that is not committed yet', () => {
     await expectStatus(api.send('PATCH', path, { body: half }), 202);
     await expectStatus(slow.api.send('PATCH', path, { body: half }), 202);
     await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`), 201);
+    await expectBlob(blob);
+  });
+
+  test('a closing PUT that is repeated at another instance is 201 at both, and nothing is left', async () => {
+    const blob = randomSample(3000);
+    const path = await startUpload(slow.api, REPOSITORY);
+    const before = await fixture.storage.keys();
+    const put = { body: blob.bytes };
+    const closing = slow.api.send('PUT', `${path}?digest=${blob.digest}`, put);
+    await waitUntil('the append to begin', async () => {
+      return (await slow.metric('pierone_active_appends')) === 1;
+    });
+    await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`, put), 201);
+    goOn();
+    expect((await closing).status).toBe(201);
+    expect((await fixture.storage.keys()).length).toBe(before.length + 1);
     await expectBlob(blob);
   });
 

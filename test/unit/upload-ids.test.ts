@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/repository-name.ts';
-import { isUploadId, UNBEGUN_KEPT_MS, UploadIds } from '../../src/registry/upload-ids.ts';
+import { isUploadId, UploadIds } from '../../src/registry/upload-ids.ts';
 
 const REGISTRY_ID = '6f1c2a52-5f0e-4a55-9d0e-0c2f6a1d9b11';
 const REPOSITORY = nameOf('acme/app');
@@ -37,7 +37,7 @@ test('an id is none in another repository or registry, and where a digit was cha
   expect(ids.read(nameOf('acme/other'), id)).toBeUndefined();
   const other = new UploadIds(REGISTRY_ID.replace('6f', '7f'), HOUR_MS);
   expect(other.read(REPOSITORY, id)).toBeUndefined();
-  for (const [at, digit] of [...id].entries()) {
+  for (const [at, digit] of id.split('').entries()) {
     if (digit === '-') continue;
     const changed = `${id.slice(0, at)}${digit === '0' ? '1' : '0'}${id.slice(at + 1)}`;
     expect(ids.read(REPOSITORY, changed)).toBeUndefined();
@@ -49,7 +49,7 @@ test('an id is none in another repository or registry, and where a digit was cha
 
 test.each([
   [HOUR_MS, HOUR_MS],
-  [7 * UNBEGUN_KEPT_MS, UNBEGUN_KEPT_MS],
+  [168 * HOUR_MS, 23 * HOUR_MS],
 ])('of uploads that are kept for %d ms one may begin within %d', (keptMs, limitMs) => {
   let now = 1_700_000_000_500;
   const ids = new UploadIds(REGISTRY_ID, keptMs, () => now);
@@ -65,4 +65,6 @@ test('where the clock of another instance is behind, an id is taken', () => {
   const id = new UploadIds(REGISTRY_ID, HOUR_MS).give(REPOSITORY, 'sha256');
   const behind = new UploadIds(REGISTRY_ID, HOUR_MS, () => Date.now() - 60_000);
   expect(behind.read(REPOSITORY, id)).toBe('sha256');
+  const wayBehind = new UploadIds(REGISTRY_ID, HOUR_MS, () => Date.now() - 2 * HOUR_MS);
+  expect(wayBehind.read(REPOSITORY, id)).toBeUndefined();
 });

@@ -65,3 +65,30 @@ begin
   return length_bytes;
 end
 $$;
+
+-- All of a closing PUT with a small body, whose digest is the one that is wanted, to an upload without a row. False: it has one, an append
+-- holds the lock, or the segment's object is being deleted.
+create function put_upload(upload uuid, repository_name text, digest_algorithm text, pushed_by text, kept_for interval,
+                           segment_key text, length_bytes bigint, blob_digest text, append_lock bigint) returns boolean
+language plpgsql as $$
+declare
+  is_deleted boolean;
+begin
+  if not pg_try_advisory_xact_lock(append_lock) then
+    return false;
+  end if;
+  delete from deletions where key = segment_key returning is_claimed into is_deleted;
+  if is_deleted then
+    return false;
+  end if;
+  insert into uploads (id, repository, algorithm, created_by, offset_bytes, digest, finished_digest, expires)
+  values (upload, repository_name, digest_algorithm, pushed_by, length_bytes, blob_digest, blob_digest, now() + kept_for)
+  on conflict do nothing;
+  if not found then
+    return false;
+  end if;
+  insert into upload_segments (upload_id, number, key, size_bytes) values (upload, 0, segment_key, length_bytes);
+  perform add_blob(upload, repository_name, blob_digest, length_bytes);
+  return true;
+end
+$$;

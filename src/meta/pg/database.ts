@@ -41,6 +41,7 @@ const KEEP_ALIVE_MS = 10_000;
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_ATTEMPTS = 5;
 const PING: Statement = { name: 'ping', text: 'select' };
+const ALLOW_SCAN: Statement = { name: 'allow-scan', text: 'set local enable_seqscan = on' };
 /**
  * Each statement reads the few rows that it needs by an index, a list as far as a page goes. With statistics that are behind, or
  * while tables are small, something else can look cheaper: to read a whole table, or all rows of a repository, and the plan is
@@ -103,6 +104,14 @@ export class Database implements Queryable {
     } catch (error) {
       throw this.#translate(error);
     }
+  }
+
+  /** As `query`, for a statement that needs most rows of a table. */
+  scan<Row extends QueryResultRow>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return this.transaction((query) => {
+      query.send(ALLOW_SCAN, []);
+      return query.query<Row>(statement, values);
+    });
   }
 
   /**

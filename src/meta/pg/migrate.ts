@@ -16,6 +16,8 @@ const MIGRATION_LOCK = '7024961150923';
 export async function migrate(url: string): Promise<string[]> {
   const client = new Client({
     ...connectionOptions(url),
+    // It may have to read all there is.
+    options: '',
     statement_timeout: 0,
     query_timeout: 0,
   });

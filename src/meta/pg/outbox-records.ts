@@ -137,7 +137,7 @@ export class PgOutboxRecords implements OutboxRecords {
   }
 
   async states(): Promise<SinkState[]> {
-    return (await this.#database.query<StateRow>(STATES, [])).map((row) => ({
+    return (await this.#database.scan<StateRow>(STATES, [])).map((row) => ({
       sink: row.sink,
       pending: row.pending,
       oldest: row.oldest ?? undefined,
@@ -179,8 +179,9 @@ export class PgOutboxRecords implements OutboxRecords {
     })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Of a sink that is away nearly all rows may be looked at. */
   async #count(statement: Statement, values: unknown[]): Promise<number> {
-    return (await this.#database.query(statement, values)).length;
+    return (await this.#database.scan(statement, values)).length;
   }
 }
 

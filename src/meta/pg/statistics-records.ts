@@ -8,8 +8,6 @@ import { TEAMS_BEHIND } from './catalog-statements.ts';
 import type { Database } from './database.ts';
 import type { Lists } from './lists.ts';
 
-/** The sizes of all blobs are asked for: the one statement for which to read the whole table is the best. */
-const ALLOW_SCAN = { name: 'statistics-allow-scan', text: 'set local enable_seqscan = on' };
 const OVERALL = {
   name: 'statistics',
   text: `with ${TEAMS_BEHIND}
@@ -46,10 +44,9 @@ export class PgStatisticsRecords implements StatisticsRecords {
   }
 
   async overall(): Promise<{ teams: number; storageBytes: number | undefined }> {
-    const [row] = await this.#database.transaction((query) => {
-      query.send(ALLOW_SCAN, []);
-      return query.query<{ teams: number; storage: number | null }>(OVERALL, ['']);
-    });
+    const [row] = await this.#database.scan<{ teams: number; storage: number | null }>(OVERALL, [
+      '',
+    ]);
     return { teams: row?.teams ?? 0, storageBytes: row?.storage ?? undefined };
   }
 

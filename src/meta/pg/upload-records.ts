@@ -86,6 +86,10 @@ const CLOSE = {
   name: 'upload-close',
   text: `select close_upload($1, $2, $3, $4 * interval '1 ms', $5)::float8 as length_bytes`,
 };
+const PUT = {
+  name: 'upload-put',
+  text: `select put_upload($1, $2, $3, $4, $5 * interval '1 ms', $6, $7, $8, $9) as is_finished`,
+};
 const RETIRE_SEGMENTS = {
   name: 'upload-retire-segments',
   text: `insert into deletions (key) select key from upload_segments where upload_id = $1
@@ -180,6 +184,19 @@ export class PgUploadRecords implements UploadRecords {
     const values = [id, repository, digest, keepForMs, lockKey(lockName)];
     const [row] = await this.#database.change<{ length_bytes: number | null }>(CLOSE, values);
     return row?.length_bytes ?? undefined;
+  }
+
+  async put(
+    upload: NewUpload,
+    { key, sizeBytes }: Segment,
+    digest: Digest,
+    keepForMs: number,
+    lockName: string,
+  ): Promise<boolean> {
+    const columns = newUploadColumns({ ...upload, expiresAfterMs: keepForMs });
+    const values = [...columns, key, sizeBytes, digest, lockKey(lockName)];
+    const [row] = await this.#database.change<{ is_finished: boolean }>(PUT, values);
+    return row?.is_finished ?? false;
   }
 
   async discard(repository: RepositoryName, id: string, keepForMs: number): Promise<boolean> {

@@ -87,6 +87,17 @@ export interface UploadRecords {
     lockName: string,
   ): Promise<number | undefined>;
   /**
+   * Both at once: makes an upload that has a segment already, all of the blob.
+   * @returns false as `createWith` does
+   */
+  put(
+    upload: NewUpload,
+    segment: Segment,
+    digest: Digest,
+    keepForMs: number,
+    lockName: string,
+  ): Promise<boolean>;
+  /**
    * Ends an open upload; its objects go to the deletion list. What it was is remembered for `keepForMs`.
    * @returns false when there was none
    */

@@ -66,7 +66,9 @@ export class FileWriter implements ObjectWriter {
   async abort(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'aborted';
-    await Promise.allSettled([...this.#writes, this.#sync]);
+    await Promise.allSettled(this.#writes);
+    // The last of them may have begun it.
+    await this.#sync;
     // The sweeper finds what can't be removed now.
     await this.#closeFile().catch(() => undefined);
     await unlink(this.#path).catch(() => undefined);
