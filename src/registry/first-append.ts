@@ -100,9 +100,9 @@ export class FirstAppends {
       if (!whole) return untouched;
       const { expirationMs: expiresAfterMs } = this.#parts;
       const upload: NewUpload = { id, repository, algorithm, principal, expiresAfterMs };
-      const commit = await this.#store(upload, whole, closing, signal);
-      if (commit !== 'refused') {
-        const isFinished = commit === 'finished';
+      const result = await this.#store(upload, whole, closing, signal);
+      if (result !== 'refused') {
+        const isFinished = result === 'finished';
         return { ...untouched, appendedBytes: whole.length, rest: undefined, isFinished };
       }
       if (signal.aborted) throw clientGone();
@@ -121,10 +121,10 @@ export class FirstAppends {
   ): Promise<Outcome> {
     const { store, ingest, metrics } = this.#parts;
     let result: Outcome = 'refused';
-    let refused: string | undefined;
     const commit = async (segment: ClosedSegment) => {
       if (!signal.aborted) result = await this.#commit(upload, segment, closing);
-      if (result === 'refused') refused = segment.key;
+      // If it can't be deleted now, the sweeper finds it.
+      if (result === 'refused') await store.delete([segment.key]).catch(() => undefined);
     };
     metrics.activeAppends.inc();
     try {
@@ -136,8 +136,6 @@ export class FirstAppends {
     } finally {
       metrics.activeAppends.dec();
     }
-    // If it can't be deleted now, the sweeper finds it.
-    if (refused !== undefined) await store.delete([refused]).catch(() => undefined);
     if (result !== 'refused') metrics.uploadedBytes.inc(bytes.length);
     return result;
   }

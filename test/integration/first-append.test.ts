@@ -214,10 +214,14 @@ describe('beside a first append that is not committed yet', () => {
     const path = await startUpload(slow.api, REPOSITORY);
     const answer = slow.api.send('PATCH', path, { body: bytes, ...(signal && { signal }) });
     answer.catch(() => undefined);
-    await waitUntil('the append to begin', async () => {
+    await untilBegun();
+    return { path, answer };
+  }
+
+  function untilBegun() {
+    return waitUntil('the append to begin', async () => {
       return (await slow.metric('pierone_active_appends')) === 1;
     });
-    return { path, answer };
   }
 
   test('another one is refused', async () => {
@@ -280,9 +284,7 @@ describe('beside a first append that is not committed yet', () => {
     const before = await fixture.storage.keys();
     const put = { body: blob.bytes };
     const closing = slow.api.send('PUT', `${path}?digest=${blob.digest}`, put);
-    await waitUntil('the append to begin', async () => {
-      return (await slow.metric('pierone_active_appends')) === 1;
-    });
+    await untilBegun();
     await expectStatus(api.send('PUT', `${path}?digest=${blob.digest}`, put), 201);
     goOn();
     expect((await closing).status).toBe(201);
