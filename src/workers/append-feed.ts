@@ -21,8 +21,8 @@ export class AppendFeed implements BufferUser {
   readonly #pool: BufferPool;
   readonly #maxUnderWay: number;
   readonly #credit: PartCredit | undefined;
-  #buffer: ArrayBuffer | undefined;
-  #view: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #buffer: SharedArrayBuffer | undefined;
+  #view: Buffer = Buffer.alloc(0);
   #filled = 0;
   #underWay = 0;
   #isPaused = false;
@@ -55,9 +55,11 @@ export class AppendFeed implements BufferUser {
     for (let from = 0; from < chunk.length; ) {
       this.#buffer ??= this.#take();
       const length = Math.min(BUFFER_BYTES - this.#filled, chunk.length - from);
-      this.#view.set(
+      // fill() copies as memcpy does; set() copies into shared memory byte by byte.
+      this.#view.fill(
         length === chunk.length ? chunk : chunk.subarray(from, from + length),
         this.#filled,
+        this.#filled + length,
       );
       this.#filled += length;
       from += length;
@@ -70,7 +72,7 @@ export class AppendFeed implements BufferUser {
   /** A copy of all bytes, if they are few and none was sent; undefined: they are on their way to the worker, or have to be. */
   get small(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#port || this.#filled > SMALL_BYTES) return undefined;
-    return this.#view.slice(0, this.#filled);
+    return Buffer.allocUnsafeSlow(this.#filled).fill(this.#view.subarray(0, this.#filled));
   }
 
   /** Sends a half-filled buffer on its way. */
@@ -81,7 +83,7 @@ export class AppendFeed implements BufferUser {
     this.#buffer = undefined;
     this.#filled = 0;
     this.#underWay += 1;
-    this.#send(message, [buffer]);
+    this.#send(message);
   }
 
   /**
@@ -95,7 +97,7 @@ export class AppendFeed implements BufferUser {
   }
 
   /** A buffer came home. */
-  onSpent(buffer: ArrayBuffer, length: number): void {
+  onSpent(buffer: SharedArrayBuffer, length: number): void {
     // Those that were under way at the end were given up then.
     if (this.#isClosed) return;
     this.#underWay -= 1;
@@ -132,14 +134,14 @@ export class AppendFeed implements BufferUser {
     this.#steer();
   }
 
-  #send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+  #send(message: ToWorker): void {
     this.#port ??= this.#openPort();
-    this.#port.postMessage(message, transfer);
+    this.#port.postMessage(message);
   }
 
-  #take(): ArrayBuffer {
+  #take(): SharedArrayBuffer {
     const buffer = this.#pool.take();
-    this.#view = new Uint8Array(buffer);
+    this.#view = Buffer.from(buffer);
     return buffer;
   }
 

@@ -1,4 +1,4 @@
-/** Size of the buffers that travel between threads. Smaller ones cost wake-ups, larger ones caches. */
+/** Size of the buffers that threads hand each other. Smaller ones cost wake-ups, larger ones caches. */
 export const BUFFER_BYTES = 1024 * 1024;
 
 /** Who takes buffers from the pool, and must be told when there are none. */
@@ -10,7 +10,9 @@ export interface BufferUser {
 }
 
 /**
- * The buffers for bytes on their way to the store: `limitBytes` in all, made when first needed.
+ * The buffers for bytes on their way to the store: `limitBytes` in all, made when first needed. They are shared by the
+ * threads, not transferred: V8 takes memory that comes and goes for garbage, and collects it all the time. Who has handed
+ * one on touches it no more.
  *
  * A shortage stops every sender, and is over when a quarter of the buffers is back. A chunk that had been read
  * before its sender was stopped still gets a buffer, so the limit may be passed by what one read delivers.
@@ -18,7 +20,7 @@ export interface BufferUser {
 export class BufferPool {
   readonly #limit: number;
   readonly #relief: number;
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
   readonly #users = new Set<BufferUser>();
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
@@ -58,9 +60,9 @@ export class BufferPool {
     setImmediate(() => this.#wakeNext());
   }
 
-  take(): ArrayBuffer {
+  take(): SharedArrayBuffer {
     this.#taken += 1;
-    const buffer = this.#free.pop() ?? new ArrayBuffer(BUFFER_BYTES);
+    const buffer = this.#free.pop() ?? new SharedArrayBuffer(BUFFER_BYTES);
     if (this.#taken >= this.#limit && !this.#isShort) {
       this.#isShort = true;
       for (const user of this.#users) user.onShortage();
@@ -68,7 +70,7 @@ export class BufferPool {
     return buffer;
   }
 
-  give(buffer: ArrayBuffer): void {
+  give(buffer: SharedArrayBuffer): void {
     if (this.#free.length < this.#limit) this.#free.push(buffer);
     this.forget(1);
   }

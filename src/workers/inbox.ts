@@ -33,7 +33,7 @@ export class Inbox {
   }
 
   send(message: FromWorker): void {
-    this.#port.postMessage(message, message.kind === 'spent' ? [message.buffer] : []);
+    this.#port.postMessage(message);
   }
 
   #receive(message: ToWorker): void {

@@ -43,15 +43,15 @@ export interface DigestTask {
 }
 
 export type ToWorker =
-  /** The first `length` bytes of a buffer, which is transferred. */
-  | { readonly kind: 'bytes'; readonly buffer: ArrayBuffer; readonly length: number }
+  /** The first `length` bytes of a buffer, which is the worker's until it is spent. */
+  | { readonly kind: 'bytes'; readonly buffer: SharedArrayBuffer; readonly length: number }
   | { readonly kind: 'cut' }
   | { readonly kind: 'end' }
   | { readonly kind: 'cancel' };
 
 export type FromWorker =
   | { readonly kind: 'started' }
-  | { readonly kind: 'spent'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'spent'; readonly buffer: SharedArrayBuffer; readonly length: number }
   | { readonly kind: 'segment'; readonly segment: ClosedSegment }
   | { readonly kind: 'ended'; readonly result: TaskResult<'stored' | 'cancelled'> };
 

@@ -25,7 +25,7 @@ export class SegmentWriter {
   }
 
   /** Takes the buffer and sends it home when its bytes are written and digested. */
-  async write(buffer: ArrayBuffer, length: number): Promise<void> {
+  async write(buffer: SharedArrayBuffer, length: number): Promise<void> {
     this.#open ??= await this.#start();
     const bytes = new Uint8Array(buffer, 0, length);
     const written = this.#open.object.write(bytes, () =>

@@ -31,7 +31,7 @@ export function openFeed(pool: BufferPool, maxUnderWay: number) {
   const { port1, port2 } = new MessageChannel();
   const source = new FakeSource();
   const feed = new AppendFeed(source, () => port1, pool, { maxUnderWay });
-  const received: { readonly buffer: ArrayBuffer; readonly length: number }[] = [];
+  const received: { readonly buffer: SharedArrayBuffer; readonly length: number }[] = [];
   const stored: Buffer[] = [];
   let wake = () => {};
   port2.on('message', (message: ToWorker) => {
@@ -68,7 +68,7 @@ export function openFeed(pool: BufferPool, maxUnderWay: number) {
     sendHome(count: number): void {
       for (const { buffer, length } of received.splice(0, count)) {
         const message: FromWorker = { kind: 'spent', buffer, length };
-        port2.postMessage(message, [buffer]);
+        port2.postMessage(message);
       }
     },
     close(): void {

@@ -19,7 +19,7 @@ function poolOf(buffers: number): BufferPool {
 
 /** How many buffers can be taken until the pool is short; they are given back. */
 function roomIn(pool: BufferPool): number {
-  const taken: ArrayBuffer[] = [];
+  const taken: SharedArrayBuffer[] = [];
   while (!pool.isShort) taken.push(pool.take());
   for (const buffer of taken) pool.give(buffer);
   return taken.length;

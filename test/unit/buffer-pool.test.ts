@@ -19,7 +19,7 @@ function openPool(limit: number, users = 1) {
   const witnesses = Array.from({ length: users }, () => new Witness());
   for (const witness of witnesses) pool.join(witness);
   const take = (count: number) => Array.from({ length: count }, () => pool.take());
-  const give = (buffers: readonly ArrayBuffer[]) => {
+  const give = (buffers: readonly SharedArrayBuffer[]) => {
     for (const buffer of buffers) pool.give(buffer);
   };
   return { pool, witnesses, take, give };
