@@ -24,7 +24,9 @@ beforeAll(async () => {
 
 afterAll(() => fixture?.close());
 
-test('no push and no pull reads a whole table', { timeout: 60_000 }, async () => {
+test('no push and no pull reads a whole table, or all rows of a repository', {
+  timeout: 60_000,
+}, async () => {
   const { api } = fixture.registry;
   for (let number = 0; number < IMAGES; number += 1) {
     const [config, layer] = [randomSample(500), randomSample(500)];
@@ -52,4 +54,14 @@ test('no push and no pull reads a whole table', { timeout: 60_000 }, async () =>
     return read > 0 && !['registry', 'schema_migrations'].includes(relname);
   });
   expect(readWhole).toEqual([]);
+  // A key that is asked for as a whole has one row at most; lists and the claims of scans read more.
+  const indexes = await sql<{ indexrelname: string; lookups: number; read: number }>(
+    fixture.postgres.url,
+    'select indexrelname, idx_scan::int as lookups, idx_tup_read::int as read from pg_stat_user_indexes',
+  );
+  const readMore = indexes.filter(
+    ({ indexrelname, lookups, read }) =>
+      read > lookups && !['tags_pkey', 'scm_scans_due'].includes(indexrelname),
+  );
+  expect(readMore).toEqual([]);
 });

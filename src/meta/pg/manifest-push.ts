@@ -10,20 +10,28 @@ import { lockRepository } from './repositories.ts';
 import { principalColumns, toDigest } from './rows.ts';
 import { addAnnotatedSource, setTagSources } from './scm-push.ts';
 
-/** What the push references and the repository doesn't have, with each of the tags that there are; one row without a tag else. */
+/**
+ * What the push references and the repository doesn't have, with each of the tags that there are; one row without a tag else.
+ * Each is looked up by its whole key: of joins, PostgreSQL would read all rows of the repository while it takes that for a small one.
+ */
 const STATE = {
   name: 'manifest-push-state',
   text: `select array(
                   select wanted.digest from unnest($2::text[]) as wanted (digest)
-                  where not exists (select from blob_links l where l.repository_id = r.id and l.digest = wanted.digest)
+                  where (select l.digest from blob_links l where l.repository_id = r.id and l.digest = wanted.digest) is null
                   union
                   select wanted.digest from unnest($3::text[]) as wanted (digest)
-                  where not exists (select from manifests m where m.repository_id = r.id and m.digest = wanted.digest)
+                  where (select m.digest from manifests m where m.repository_id = r.id and m.digest = wanted.digest) is null
                 ) as missing,
                 t.name, t.digest, t.mutability, m.media_type, case when t.mutability = 'append-only' then m.bytes end as bytes
          from repositories r
-         left join tags t on t.repository_id = r.id and t.name = any($4)
-         left join manifests m on m.repository_id = t.repository_id and m.digest = t.digest
+         left join (
+           unnest($4::text[]) as wanted (name)
+           cross join lateral (select * from tags where repository_id = r.id and name = wanted.name limit 1) t
+           cross join lateral (
+             select media_type, bytes from manifests where repository_id = t.repository_id and digest = t.digest limit 1
+           ) m
+         ) on true
          where r.name = $1`,
 };
 const LATEST_TAG = {
