@@ -89,6 +89,7 @@ function traceFields(): object {
 
 /** A request, as its line in the log tells it. */
 export interface AccessLine {
+  /** Printable ASCII without quotes and backslashes. */
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
@@ -118,6 +119,7 @@ export function createAccessLog(log: Log): AccessLog | undefined {
   if (!log.isLevelEnabled('info')) return undefined;
   const stream: unknown = Reflect.get(log, pino.symbols.streamSym);
   if (!isStream(stream)) throw new TypeError('the log has no stream');
+  if (isPatient(stream)) return (line) => stream.writeLater(textOf(line));
   return (line) => stream.write(textOf(line));
 }
 
@@ -125,10 +127,14 @@ function isStream(value: unknown): value is DestinationStream {
   return typeof value === 'object' && value !== null && 'write' in value;
 }
 
+function isPatient(stream: DestinationStream): stream is PatientStream {
+  return 'writeLater' in stream;
+}
+
 function textOf(line: AccessLine): string {
   const { code, trace } = line;
   return (
-    `{"level":"info"${timeField()},"requestId":"${inQuotes(line.requestId)}"${resourceText(line)}` +
+    `{"level":"info"${timeField()},"requestId":"${line.requestId}"${resourceText(line)}` +
     `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms}${callerText(line)}` +
     (code === undefined ? '' : `,"code":"${code}"`) +
     (line.isCut ? ',"isCut":true' : '') +
@@ -185,29 +191,39 @@ const MAX_WAITING = 64 * 1024;
 const MAX_UNREAD = 16 * 1024 * 1024;
 const QUIET = '{"level":"info"';
 
+interface PatientStream extends DestinationStream {
+  /** Takes a line of level `info` without looking into it, which would cost as much as the line. */
+  writeLater(line: string): void;
+}
+
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
 export function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
+  const file = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
   // Its own waiting lines are copied for each line that comes to them.
   let lines = '';
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (lines !== '') output.write(lines);
+    if (lines !== '') file.write(lines);
     lines = '';
   };
   process.once('exit', () => {
     flush();
-    output.flushSync();
+    file.flushSync();
   });
-  return {
+  const output: PatientStream = {
     write(line) {
+      output.writeLater(line);
+      if (!line.startsWith(QUIET)) flush();
+    },
+    writeLater(line) {
       lines += line;
       timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
-      if (lines.length >= MAX_WAITING || !line.startsWith(QUIET)) flush();
+      if (lines.length >= MAX_WAITING) flush();
     },
   };
+  return output;
 }
 
 /** Lines for people instead of JSON, for a terminal. The library is loaded only then. */

@@ -44,11 +44,11 @@ export function observeRequests(
   };
 }
 
-/** The client's own, if it can stand in a header and a log line as it is. */
+/** The client's own, if it can stand in a header and a log line as it is: printable ASCII, no quotes, no backslashes. */
 function readRequestId(exchange: Exchange): string | undefined {
   const given = exchange.header('x-request-id');
   if (given === undefined) return undefined;
-  return /^[!-~]+$/.exec(given)?.[0].slice(0, MAX_REQUEST_ID);
+  return /^[!#-[\]-~]+$/.exec(given)?.[0].slice(0, MAX_REQUEST_ID);
 }
 
 function observe(

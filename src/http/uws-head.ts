@@ -45,11 +45,17 @@ function linesOf(answer: Answer, connection: ConnectionHeader): Lines | undefine
 }
 
 function join(headers: AnswerHeaders, connection: ConnectionHeader): Lines | undefined {
-  const all = Object.entries(headers).flatMap(([name, value]) => {
-    if (name === 'Content-Length') return [];
-    return typeof value === 'string' ? [[name, value]] : value.map((line) => [name, line]);
-  });
-  const [[name, value] = [], ...others] = connection ? [...all, connection] : all;
-  if (name === undefined || value === undefined) return undefined;
-  return { name, value: others.reduce((text, [n, v]) => `${text}\r\n${n}: ${v}`, value) };
+  let first = '';
+  let text = '';
+  const add = (name: string, value: string) => {
+    if (first === '') [first, text] = [name, value];
+    else text += `\r\n${name}: ${value}`;
+  };
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'Content-Length') continue;
+    if (typeof value === 'string') add(name, value);
+    else for (const line of value) add(name, line);
+  }
+  if (connection) add(...connection);
+  return first === '' ? undefined : { name: first, value: text };
 }

@@ -109,7 +109,7 @@ test('what says itself how it is written does', () => {
 
 describe('the line of a request', () => {
   const LINE: AccessLine = {
-    requestId: 'a"b\\c',
+    requestId: 'a-1',
     method: 'GET',
     path: '/v2/"\n\u0000/',
     route: 'none',

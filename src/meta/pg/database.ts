@@ -211,11 +211,12 @@ export class Database implements Queryable {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
+    const { name, text } = statement;
     const begin = performance.now();
     try {
-      return (await on.query<Row>({ ...statement, values })).rows;
+      return (await on.query<Row>({ name, text, values })).rows;
     } finally {
-      this.#metrics?.databaseQuery(statement.name, (performance.now() - begin) / 1000);
+      this.#metrics?.databaseQuery(name, (performance.now() - begin) / 1000);
     }
   }
 
