@@ -10,7 +10,7 @@ import { waitUntil } from '../support/wait-until.ts';
 const KIB = 1024;
 const SIZE = 3 * KIB * KIB;
 /** How many there are for all readers. A read that kept one would find none after as many rounds. */
-const BUFFERS = { large: 32, small: 512 } as const;
+const BUFFERS = { large: 24, small: 512 } as const;
 
 let s3: ScriptedS3;
 let store: BlobStore;
@@ -57,10 +57,10 @@ async function readChunks(count: number): Promise<void> {
   }
 }
 
-function areAllFree(size: keyof typeof BUFFERS, bufferBytes: number): boolean {
+function areAllFree(size: keyof typeof BUFFERS, leastBytes: number): boolean {
   const taken = Array.from({ length: BUFFERS[size] }, () => takeReadBuffer(size));
   for (const buffer of taken) giveReadBuffer(buffer);
-  return taken.every(({ length }) => length === bufferBytes);
+  return taken.every(({ length }) => length >= leastBytes);
 }
 
 test.each<readonly [string, number, number, () => Promise<unknown>]>([
