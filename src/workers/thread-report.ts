@@ -57,7 +57,7 @@ class Reporter {
 }
 
 function tell(message: ThreadMessage): void {
-  parentPort?.postMessage(message, []);
+  parentPort?.postMessage(message);
 }
 
 /** Of this thread. */

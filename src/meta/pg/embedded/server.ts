@@ -36,6 +36,12 @@ const SETTINGS = [
   'logging_collector=off',
 ];
 
+/** glibc's, in bytes: else each backend gives its memory back to the kernel behind a statement, and asks for it with the next one. */
+const MALLOC = {
+  MALLOC_TOP_PAD_: String(1024 ** 2),
+  MALLOC_TRIM_THRESHOLD_: String(4 * 1024 ** 2),
+};
+
 export interface RunningServer {
   readonly postmaster: Postmaster;
   /** To the database `postgres`; the caller ends it. It has a listener for 'error'. */
@@ -108,7 +114,7 @@ async function launch(
     let ended: string | undefined;
     const child = spawn(join(binaries, 'bin', 'postgres'), ['-D', place.cluster, ...settings], {
       ...options,
-      env: { ...options.env, ...ignored },
+      env: { ...options.env, ...MALLOC, ...ignored },
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });
