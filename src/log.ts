@@ -119,16 +119,14 @@ export function createAccessLog(log: Log): AccessLog | undefined {
   if (!log.isLevelEnabled('info')) return undefined;
   const stream: unknown = Reflect.get(log, pino.symbols.streamSym);
   if (!isStream(stream)) throw new TypeError('the log has no stream');
-  if (isPatient(stream)) return (line) => stream.writeLater(textOf(line));
-  return (line) => stream.write(textOf(line));
+  return (line) => {
+    if (stream.writeLater) stream.writeLater(textOf(line));
+    else stream.write(textOf(line));
+  };
 }
 
-function isStream(value: unknown): value is DestinationStream {
+function isStream(value: unknown): value is LogStream {
   return typeof value === 'object' && value !== null && 'write' in value;
-}
-
-function isPatient(stream: DestinationStream): stream is PatientStream {
-  return 'writeLater' in stream;
 }
 
 function textOf(line: AccessLine): string {
@@ -191,39 +189,39 @@ const MAX_WAITING = 64 * 1024;
 const MAX_UNREAD = 16 * 1024 * 1024;
 const QUIET = '{"level":"info"';
 
-interface PatientStream extends DestinationStream {
+interface LogStream extends DestinationStream {
   /** Takes a line of level `info` without looking into it, which would cost as much as the line. */
-  writeLater(line: string): void;
+  writeLater?(line: string): void;
 }
 
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
-export function standardOutput(): DestinationStream {
-  const file = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
+export function standardOutput(): LogStream {
+  const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
   // Its own waiting lines are copied for each line that comes to them.
   let lines = '';
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (lines !== '') file.write(lines);
+    if (lines !== '') output.write(lines);
     lines = '';
   };
   process.once('exit', () => {
     flush();
-    file.flushSync();
+    output.flushSync();
   });
-  const output: PatientStream = {
+  const writeLater = (line: string) => {
+    lines += line;
+    timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
+    if (lines.length >= MAX_WAITING) flush();
+  };
+  return {
+    writeLater,
     write(line) {
-      output.writeLater(line);
+      writeLater(line);
       if (!line.startsWith(QUIET)) flush();
     },
-    writeLater(line) {
-      lines += line;
-      timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
-      if (lines.length >= MAX_WAITING) flush();
-    },
   };
-  return output;
 }
 
 /** Lines for people instead of JSON, for a terminal. The library is loaded only then. */

@@ -41,12 +41,13 @@ class BufferShelf {
 /** Of a distant object, read before it is asked for. */
 export const PIECE_BYTES = 4 * MIB;
 
-/** For readers that keep up. The first few read the most at a time: a tenth less CPU a byte than with half of it. */
+/** Of all buffers for readers that keep up: those of `largest` and `large`. */
 const LARGE_BYTES = 32 * MIB;
 
 /** 32 MiB for each kind of reader: slow ones take nothing from those that keep up. */
 const SHELVES = {
   piece: new BufferShelf(PIECE_BYTES, 8, 4),
+  // The first few that keep up read the most at a time: a tenth less CPU a byte than with half of it.
   largest: new BufferShelf(2 * MIB, 8, 4),
   large: new BufferShelf(MIB, 16, 4),
   small: new BufferShelf(MIB / 16, 512, 128),

@@ -9,8 +9,13 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const KIB = 1024;
 const SIZE = 3 * KIB * KIB;
-/** How many there are for all readers. A read that kept one would find none after as many rounds. */
-const BUFFERS = { large: 24, small: 512 } as const;
+/** What there is for all readers, in the order in which it is taken. */
+const LENGTHS = {
+  large: [...Array<number>(8).fill(2 * KIB * KIB), ...Array<number>(16).fill(KIB * KIB)],
+  small: Array<number>(512).fill(64 * KIB),
+};
+/** A read that kept one would find none after as many rounds. */
+const BUFFERS = { large: LENGTHS.large.length, small: LENGTHS.small.length };
 
 let s3: ScriptedS3;
 let store: BlobStore;
@@ -57,10 +62,10 @@ async function readChunks(count: number): Promise<void> {
   }
 }
 
-function areAllFree(size: keyof typeof BUFFERS, leastBytes: number): boolean {
-  const taken = Array.from({ length: BUFFERS[size] }, () => takeReadBuffer(size));
+function areAllFree(size: keyof typeof LENGTHS): boolean {
+  const taken = LENGTHS[size].map(() => takeReadBuffer(size));
   for (const buffer of taken) giveReadBuffer(buffer);
-  return taken.every(({ length }) => length >= leastBytes);
+  return taken.every(({ length }, place) => length === LENGTHS[size][place]);
 }
 
 test.each<readonly [string, number, number, () => Promise<unknown>]>([
@@ -86,6 +91,6 @@ test.each<readonly [string, number, number, () => Promise<unknown>]>([
   for (let round = 0; round < rounds; round += 1) await read();
   await Promise.all(Array.from({ length: BUFFERS.large }, read));
   // What a connection reads into is free when it is closed.
-  await waitUntil('all buffers', () => areAllFree('large', 1024 * KIB));
-  await waitUntil('all buffers', () => areAllFree('small', 64 * KIB));
+  await waitUntil('all buffers', () => areAllFree('large'));
+  await waitUntil('all buffers', () => areAllFree('small'));
 });

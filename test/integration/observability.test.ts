@@ -207,6 +207,15 @@ test('a client gets its request id back, with an error too', async () => {
   expect(bad.answer.headers['x-request-id']).toBe(bad.id);
 });
 
+test('an id that would need quoting in the log is not taken from the client', async () => {
+  const path = `/v2/${APP}/manifests/quoted`;
+  await registry.api.send('GET', path, { headers: { ...bearer(token), 'X-Request-Id': 'a"b\\c' } });
+  const text = await waitUntil('the line of the request', () =>
+    lines.find((line) => line.includes(path) && line.includes('"msg":"request"')),
+  );
+  expect(JSON.parse(text)).toMatchObject({ requestId: expect.stringMatching(/^[0-9a-f]{8}-\d+$/) });
+});
+
 test('a trace goes on in the log and at the identity provider', async () => {
   const other = scene.provider.issueToken('eve');
   const { line } = await ask('GET', '/v2/', { ...bearer(other), traceparent: TRACEPARENT });
