@@ -129,16 +129,20 @@ function isStream(value: unknown): value is LogStream {
   return typeof value === 'object' && value !== null && 'write' in value;
 }
 
+/** Of few pieces: to join and to write them costs more than what they say. */
 function textOf(line: AccessLine): string {
-  const { code, trace } = line;
-  return (
-    `{"level":"info"${timeField()},"requestId":"${line.requestId}"${resourceText(line)}` +
-    `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":${line.ms}${callerText(line)}` +
-    (code === undefined ? '' : `,"code":"${code}"`) +
-    (line.isCut ? ',"isCut":true' : '') +
-    (trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"` : '') +
-    ',"msg":"request"}\n'
-  );
+  return `${beginText()}${line.requestId}${resourceText(line)}${line.ms}${callerText(line)}${endText(line)}`;
+}
+
+let lastBegin = { time: '', text: '' };
+
+/** Up to the request's id. */
+function beginText(): string {
+  const time = timeField();
+  if (lastBegin.time !== time) {
+    lastBegin = { time, text: inOnePiece(`{"level":"info"${time},"requestId":"`) };
+  }
+  return lastBegin.text;
 }
 
 /** A part of a line, which the line after it often has, too. */
@@ -149,15 +153,27 @@ interface KeptText {
 
 let lastResource: KeptText | undefined;
 
+/** From the id to the time that it took. */
 function resourceText(line: AccessLine): string {
+  if (lastResource && isSameResource(lastResource.line, line)) return lastResource.text;
   const { method, path, route, status } = line;
-  const last = lastResource?.line;
-  const isSame = last?.path === path && last.method === method && last.route === route;
-  if (lastResource && isSame && last.status === status) return lastResource.text;
-  const shown = status === undefined ? '' : `,"status":${status}`;
-  const text = `,"method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"${shown}`;
-  lastResource = { line, text };
-  return text;
+  const text =
+    `","method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"` +
+    (status === undefined ? '' : `,"status":${status}`) +
+    `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":`;
+  lastResource = { line, text: inOnePiece(text) };
+  return lastResource.text;
+}
+
+function isSameResource(one: AccessLine, other: AccessLine): boolean {
+  return (
+    one.path === other.path &&
+    one.method === other.method &&
+    one.route === other.route &&
+    one.status === other.status &&
+    one.receivedBytes === other.receivedBytes &&
+    one.sentBytes === other.sentBytes
+  );
 }
 
 let lastCaller: KeptText | undefined;
@@ -170,8 +186,22 @@ function callerText(line: AccessLine): string {
   const shownUid = uid === undefined ? '' : `,"uid":"${inQuotes(uid)}"`;
   const shownAgent = userAgent === undefined ? '' : `,"userAgent":"${inQuotes(userAgent)}"`;
   const text = `,"client":"${inQuotes(client)}"${shownUid}${shownAgent}`;
-  lastCaller = { line, text };
-  return text;
+  lastCaller = { line, text: inOnePiece(text) };
+  return lastCaller.text;
+}
+
+function endText({ code, isCut, trace }: AccessLine): string {
+  return (
+    (code === undefined ? '' : `,"code":"${code}"`) +
+    (isCut ? ',"isCut":true' : '') +
+    (trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"` : '') +
+    ',"msg":"request"}\n'
+  );
+}
+
+/** V8 keeps a text that was joined as a tree of its parts. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** ASCII that stands in JSON as it is, which nearly every text here is. */

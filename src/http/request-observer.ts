@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import type { AccessLine, AccessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { inTrace, readTraceContext } from '../trace-context.ts';
