@@ -11,14 +11,20 @@ export interface Options<Name extends string> {
   list<Value extends string>(name: Name, values: readonly Value[]): Value[];
 }
 
-/** Reads `--name value`; other options and arguments are errors. */
+/** Reads `--name value`; other options and arguments are errors. `--help` lists them, and ends. */
 export function readOptions<Name extends string>(
   defaults: Readonly<Record<Name, string>>,
 ): Options<Name> {
   const names = Object.keys(defaults).map((name) => [name, { type: 'string' as const }]);
   const { values }: { values: Readonly<Record<string, unknown>> } = parseArgs({
-    options: Object.fromEntries(names),
+    options: { ...Object.fromEntries(names), help: { type: 'boolean', short: 'h' } },
   });
+  if (values['help'] === true) {
+    console.log('Options, each with what it is unless given:');
+    for (const [name, value] of Object.entries<string>(defaults))
+      console.log(`  --${name} ${value}`);
+    process.exit();
+  }
   const text = (name: Name): string => {
     const given = values[name];
     return typeof given === 'string' ? given : defaults[name];
