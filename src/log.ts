@@ -72,11 +72,10 @@ let lastMs = 0;
 let lastField = '';
 
 /** A millisecond may have many lines. */
-function timeField(): string {
-  const nowMs = Date.now();
-  if (nowMs !== lastMs) {
-    lastMs = nowMs;
-    lastField = `,"time":"${new Date(nowMs).toISOString()}"`;
+function timeField(ms = Date.now()): string {
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastField = `,"time":"${new Date(ms).toISOString()}"`;
   }
   return lastField;
 }
@@ -99,6 +98,8 @@ export interface AccessLine {
   readonly receivedBytes: number;
   readonly sentBytes: number;
   readonly ms: number;
+  /** Of its end, since 1970. */
+  readonly endMs: number;
   readonly client: string;
   readonly uid: string | undefined;
   readonly userAgent: string | undefined;
@@ -120,7 +121,7 @@ export function createAccessLog(log: Log): AccessLog | undefined {
   const stream: unknown = Reflect.get(log, pino.symbols.streamSym);
   if (!isStream(stream)) throw new TypeError('the log has no stream');
   return (line) => {
-    if (stream.writeLater) stream.writeLater(textOf(line));
+    if (stream.writeLater) stream.writeLater(line);
     else stream.write(textOf(line));
   };
 }
@@ -131,16 +132,15 @@ function isStream(value: unknown): value is LogStream {
 
 /** Of few pieces: to join and to write them costs more than what they say. */
 function textOf(line: AccessLine): string {
-  return `${beginText()}${line.requestId}${resourceText(line)}${line.ms}${callerText(line)}${endText(line)}`;
+  return `${beginText(line)}${line.requestId}${resourceText(line)}${line.ms}${callerText(line)}${endText(line)}`;
 }
 
-let lastBegin = { time: '', text: '' };
+let lastBegin = { endMs: 0, text: '' };
 
 /** Up to the request's id. */
-function beginText(): string {
-  const time = timeField();
-  if (lastBegin.time !== time) {
-    lastBegin = { time, text: inOnePiece(`{"level":"info"${time},"requestId":"`) };
+function beginText({ endMs }: AccessLine): string {
+  if (lastBegin.endMs !== endMs) {
+    lastBegin = { endMs, text: inOnePiece(`{"level":"info"${timeField(endMs)},"requestId":"`) };
   }
   return lastBegin.text;
 }
@@ -212,43 +212,43 @@ function inQuotes(text: string): string {
   return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
-/** How long a line may wait, and how many characters: a write for each line would cost more than the line. */
+/** How long a line may wait, and how many: to make and to write each by itself takes several times as long. */
 const MAX_WAIT_MS = 100;
-const MAX_WAITING = 64 * 1024;
+const MAX_WAITING = 256;
 /** When nobody reads the output, more than this is lost: better than memory, or the registry. */
 const MAX_UNREAD = 16 * 1024 * 1024;
 const QUIET = '{"level":"info"';
 
 interface LogStream extends DestinationStream {
-  /** Takes a line of level `info` without looking into it, which would cost as much as the line. */
-  writeLater?(line: string): void;
+  /** Takes a line whose text is made when it is written. */
+  writeLater?(line: AccessLine): void;
 }
 
 /** Standard output. Lines are written some at a time, at once from `warn` on, and all when the process ends. */
 export function standardOutput(): LogStream {
   const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNREAD });
-  // Its own waiting lines are copied for each line that comes to them.
-  let lines = '';
+  let waiting: (AccessLine | string)[] = [];
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (lines !== '') output.write(lines);
-    lines = '';
+    const lines = waiting.map((line) => (typeof line === 'string' ? line : textOf(line)));
+    waiting = [];
+    if (lines.length > 0) output.write(lines.join(''));
   };
   process.once('exit', () => {
     flush();
     output.flushSync();
   });
-  const writeLater = (line: string) => {
-    lines += line;
+  const add = (line: AccessLine | string) => {
+    waiting.push(line);
     timer ??= setTimeout(flush, MAX_WAIT_MS).unref();
-    if (lines.length >= MAX_WAITING) flush();
+    if (waiting.length >= MAX_WAITING) flush();
   };
   return {
-    writeLater,
+    writeLater: add,
     write(line) {
-      writeLater(line);
+      add(line);
       if (!line.startsWith(QUIET)) flush();
     },
   };

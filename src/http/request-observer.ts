@@ -89,6 +89,7 @@ function lineOf(exchange: ObservedExchange, client: string, ms: number): AccessL
     receivedBytes: exchange.receivedBytes,
     sentBytes: exchange.sentBytes,
     ms: Math.round(ms * 1000) / 1000,
+    endMs: Date.now(),
     client,
     uid: notes.uid,
     userAgent: exchange.header('user-agent')?.slice(0, MAX_USER_AGENT),
