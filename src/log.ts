@@ -55,7 +55,7 @@ export function createLog(level: string, destination?: DestinationStream): Log {
   const options = {
     level,
     base: null,
-    timestamp: timeField,
+    timestamp: pino.stdTimeFunctions.isoTime,
     formatters: {
       level: (label: string) => ({ level: label }),
       log: (fields: object) => redact(fields),
@@ -66,18 +66,6 @@ export function createLog(level: string, destination?: DestinationStream): Log {
     hooks: { streamWrite: (line: string) => line.replace(SIGNATURE, '$1[Redacted]') },
   };
   return destination ? pino(options, destination) : pino(options);
-}
-
-let lastMs = 0;
-let lastField = '';
-
-/** A millisecond may have many lines. */
-function timeField(ms = Date.now()): string {
-  if (ms !== lastMs) {
-    lastMs = ms;
-    lastField = `,"time":"${new Date(ms).toISOString()}"`;
-  }
-  return lastField;
 }
 
 /** Which trace a line belongs to. */
@@ -130,17 +118,17 @@ function isStream(value: unknown): value is LogStream {
   return typeof value === 'object' && value !== null && 'write' in value;
 }
 
-/** Of few pieces: to join and to write them costs more than what they say. */
 function textOf(line: AccessLine): string {
   return `${beginText(line)}${line.requestId}${resourceText(line)}${line.ms}${callerText(line)}${endText(line)}`;
 }
 
 let lastBegin = { endMs: 0, text: '' };
 
-/** Up to the request's id. */
+/** Up to the request's id. A millisecond may have many lines. */
 function beginText({ endMs }: AccessLine): string {
   if (lastBegin.endMs !== endMs) {
-    lastBegin = { endMs, text: inOnePiece(`{"level":"info"${timeField(endMs)},"requestId":"`) };
+    const time = new Date(endMs).toISOString();
+    lastBegin = { endMs, text: `{"level":"info","time":"${time}","requestId":"` };
   }
   return lastBegin.text;
 }
@@ -161,8 +149,8 @@ function resourceText(line: AccessLine): string {
     `","method":"${inQuotes(method)}","path":"${inQuotes(path)}","route":"${route}"` +
     (status === undefined ? '' : `,"status":${status}`) +
     `,"receivedBytes":${line.receivedBytes},"sentBytes":${line.sentBytes},"ms":`;
-  lastResource = { line, text: inOnePiece(text) };
-  return lastResource.text;
+  lastResource = { line, text };
+  return text;
 }
 
 function isSameResource(one: AccessLine, other: AccessLine): boolean {
@@ -186,8 +174,8 @@ function callerText(line: AccessLine): string {
   const shownUid = uid === undefined ? '' : `,"uid":"${inQuotes(uid)}"`;
   const shownAgent = userAgent === undefined ? '' : `,"userAgent":"${inQuotes(userAgent)}"`;
   const text = `,"client":"${inQuotes(client)}"${shownUid}${shownAgent}`;
-  lastCaller = { line, text: inOnePiece(text) };
-  return lastCaller.text;
+  lastCaller = { line, text };
+  return text;
 }
 
 function endText({ code, isCut, trace }: AccessLine): string {
@@ -197,11 +185,6 @@ function endText({ code, isCut, trace }: AccessLine): string {
     (trace ? `,"trace_id":"${trace.traceId}","span_id":"${trace.spanId}"` : '') +
     ',"msg":"request"}\n'
   );
-}
-
-/** V8 keeps a text that was joined as a tree of its parts. */
-function inOnePiece(text: string): string {
-  return Buffer.from(text).toString();
 }
 
 /** ASCII that stands in JSON as it is, which nearly every text here is. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import type { AccessLine, AccessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { inTrace, readTraceContext } from '../trace-context.ts';
