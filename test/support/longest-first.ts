@@ -2,7 +2,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long, the longest first: begun last, they would be waited for when all others are done. */
 const LONG = [
-  'e2e/clients',
+  'e2e/clients.file',
+  'e2e/clients.s3',
   'e2e/container',
   'e2e/two-instances',
   'e2e/docker-details',

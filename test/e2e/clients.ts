@@ -13,18 +13,18 @@ import { JsonValue } from '../support/json.ts';
 import { blobPath, type LayoutImage, makeImage, makeIndex } from '../support/oci-layout.ts';
 import { getManifest } from '../support/registry-api.ts';
 import { useServerOn } from '../support/server-on-store.ts';
-import { STORE_KINDS } from '../support/store-fixture.ts';
+import type { StoreKind } from '../support/store-fixture.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { createWorkspace, type Workspace } from '../support/workspace.ts';
 
-const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
 const UPLOADED = 'pierone_uploaded_bytes_total';
 const DOWNLOADED = 'pierone_downloaded_bytes_total';
 const SETUP_TIMEOUT_MS = 300_000;
-/** podman and buildah send a layer with skopeo's library: these are enough for the second store. */
-const LARGE_TO_S3 = new Set(['docker', 'skopeo', 'ctr']);
 
-const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageClient>>> = {
+type CreateClient = (workspace: Workspace) => Promise<ImageClient>;
+
+const CLIENTS: Readonly<Record<string, CreateClient>> = {
   docker: async (workspace) => createDockerClient(workspace, await startDockerd(workspace)),
   podman: createPodmanClient,
   buildah: createBuildahClient,
@@ -32,53 +32,75 @@ const CLIENTS: Readonly<Record<string, (workspace: Workspace) => Promise<ImageCl
   ctr: async (workspace) => createCtrClient(workspace, await startContainerd(workspace)),
 };
 
-let images: Workspace;
-let ofThirtyLayers: LayoutImage;
-let ofOneGibibyte: LayoutImage;
-
-beforeAll(async () => {
-  images = await createWorkspace();
-  ofThirtyLayers = await makeImage(images.path('thirty'), { layers: 30, layerBytes: 300_000 });
-  ofOneGibibyte = await makeImage(images.path('large'), { layers: 1, layerBytes: GIB });
-}, SETUP_TIMEOUT_MS);
-afterAll(() => images.dispose());
-
-/** Each client has a registry and a store of its own: nothing of its images is there yet, so everything is transferred. */
-describe.each(STORE_KINDS)('over %s', (kind) => {
-  describe.each(Object.entries(CLIENTS))('%s', (name, createClient) => {
-    const registry = useServerOn(kind, 'suite');
-    let client: ImageClient;
-
-    beforeAll(async () => {
-      client = await createClient(registry.workspace);
-    }, SETUP_TIMEOUT_MS);
-
-    test('pulls the image of 30 layers that it pushed', () =>
-      transfer('acme/thirty', ofThirtyLayers, 30 * 300_000));
-
-    if (kind === 'S3' && !LARGE_TO_S3.has(name)) return;
-    test('pulls the image with a layer of 1 GiB that it pushed', () =>
-      transfer('acme/large', ofOneGibibyte, GIB));
-
-    /** Random bytes can't be compressed, so that less would mean that something wasn't transferred. */
-    async function transfer(repository: string, image: LayoutImage, bytes: number): Promise<void> {
-      const { server } = registry;
-      const uploaded = await server.metric(UPLOADED);
-      const downloaded = await server.metric(DOWNLOADED);
-      await pushAndPull(client, image, {
-        reference: `${server.host}/${repository}:1.0`,
-        onPushed: async () => {
-          expect((await server.metric(UPLOADED)) - uploaded).toBeGreaterThanOrEqual(bytes);
-        },
-      });
-      await waitUntil(`${bytes} downloaded bytes`, async () => {
-        return (await server.metric(DOWNLOADED)) - downloaded >= bytes;
-      });
-    }
+/** Real clients on a registry whose bytes are kept in `kind`, and how many a layer has that they push, by client. */
+export function describeClients(kind: StoreKind, largeLayers: Readonly<Record<string, number>>) {
+  const images = useImages();
+  describe(`over ${kind}`, () => {
+    describe.each(Object.entries(CLIENTS))('%s', (name, createClient) =>
+      describeClient(kind, createClient, images, largeLayers[name]),
+    );
+    describeOtherImages(kind);
   });
-});
+}
 
-describe.each(STORE_KINDS)('over %s', (kind) => {
+/** Gives an image of so many layers of so many bytes, made when it is first asked for. */
+type Images = (layers: number, layerBytes: number) => Promise<LayoutImage>;
+
+function useImages(): Images {
+  const made = new Map<string, Promise<LayoutImage>>();
+  let workspace: Workspace;
+  beforeAll(async () => {
+    workspace = await createWorkspace();
+  });
+  afterAll(() => workspace.dispose());
+  return (layers, layerBytes) => {
+    const name = `${layers}-${layerBytes}`;
+    const image = made.get(name) ?? makeImage(workspace.path(name), { layers, layerBytes });
+    made.set(name, image);
+    return image;
+  };
+}
+
+/** It has a registry and a store of its own: nothing of its images is there yet, so everything is transferred. */
+function describeClient(
+  kind: StoreKind,
+  createClient: CreateClient,
+  imageOf: Images,
+  largeLayerBytes = 0,
+): void {
+  const registry = useServerOn(kind, 'suite');
+  let client: ImageClient;
+
+  beforeAll(async () => {
+    client = await createClient(registry.workspace);
+  }, SETUP_TIMEOUT_MS);
+
+  test('pulls the image of 30 layers that it pushed', () => transfer('thirty', 30, 300_000));
+
+  if (largeLayerBytes === 0) return;
+  test(`pulls the image with a layer of ${largeLayerBytes / MIB} MiB that it pushed`, () =>
+    transfer('large', 1, largeLayerBytes));
+
+  /** Random bytes can't be compressed, so that less would mean that something wasn't transferred. */
+  async function transfer(name: string, layers: number, layerBytes: number): Promise<void> {
+    const { server } = registry;
+    const image = await imageOf(layers, layerBytes);
+    const bytes = layers * layerBytes;
+    const uploaded = await server.metric(UPLOADED);
+    const downloaded = await server.metric(DOWNLOADED);
+    await pushAndPull(client, image, {
+      reference: `${server.host}/acme/${name}:1.0`,
+      onPushed: async () => {
+        expect((await server.metric(UPLOADED)) - uploaded).toBeGreaterThanOrEqual(bytes);
+      },
+    });
+    await waitUntil(`${bytes} downloaded bytes`, async () => {
+      return (await server.metric(DOWNLOADED)) - downloaded >= bytes;
+    });
+  }
+}
+
+function describeOtherImages(kind: StoreKind): void {
   const registry = useServerOn(kind);
 
   test('skopeo copies an index of two platforms there and back, byte for byte', async () => {
@@ -123,7 +145,7 @@ describe.each(STORE_KINDS)('over %s', (kind) => {
       diffIds: image.diffIds,
     });
   });
-});
+}
 
 /** The index, its manifests, and their configurations and layers. */
 async function listBlobs(directory: string, indexDigest: string): Promise<string[]> {
