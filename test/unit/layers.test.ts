@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findCycles, type Import, importsOf, readSources } from '../support/source-imports.ts';
 
@@ -195,8 +196,15 @@ test('the command loads a part of the server only when it runs one', () => {
   expect(statically.map(({ file }) => file)).toEqual([]);
 });
 
+const packages = imports.filter(({ isOurs, target }) => !isOurs && !target.startsWith('node:'));
+
+test('each third-party package is installed with the product, not only for its development', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const installed = new Set(Object.keys({ ...dependencies, ...optionalDependencies }));
+  expect(packages.filter(({ target }) => !installed.has(target)).map(show)).toEqual([]);
+});
+
 test('each third-party package lives in its place', () => {
-  const packages = imports.filter(({ isOurs, target }) => !isOurs && !target.startsWith('node:'));
   const forbidden = packages.filter(
     ({ file, target }) => !(MAY_USE[target] ?? []).some((name) => covers(name, file)),
   );
