@@ -26,7 +26,7 @@ const after = `${before.slice(0, begin)}${BEGIN}\n${table()}\n${before.slice(end
 if (process.argv.includes('--check')) {
   if (after !== before) {
     console.error(
-      'The table of settings in README.md is not that of src/config.ts: run npm run readme',
+      'The table of settings in README.md is not that of src/settings.ts: run npm run readme',
     );
     process.exit(1);
   }

@@ -240,5 +240,5 @@ export function standardOutput(): LogStream {
 /** Lines for people instead of JSON, for a terminal. The library is loaded only then. */
 export async function terminalDestination(): Promise<DestinationStream> {
   const { build } = await import('pino-pretty');
-  return build({ colorize: true, translateTime: 'SYS:HH:MM:ss', sync: true });
+  return build({ translateTime: 'SYS:HH:MM:ss', sync: true });
 }

@@ -134,7 +134,7 @@ export const SETTINGS = {
   DB_MAX_POOL: setting(
     integer(2, 1000),
     '10',
-    'Most connections to PostgreSQL, besides one for locks.',
+    'Most connections to PostgreSQL, besides one for locks, up to four for whole lists, and one for the migration at the start.',
   ),
   STORAGE_DIRECTORY: setting(
     text,

@@ -6,7 +6,7 @@ export interface Identity {
   /** `oauth`: a person or service; `instance`: a machine's identity document, which may only pull. */
   readonly kind: 'oauth' | 'instance';
   readonly scopes: ReadonlySet<string>;
-  /** Teams that the token itself names, where its issuer is trusted with that; undefined: a team source is asked. */
+  /** Teams that the token itself names, where its issuer is trusted with that; undefined: other sources of teams are asked. */
   readonly teams?: ReadonlySet<string> | undefined;
   /** When the credential ends, in ms since 1970; undefined: it isn't known. */
   readonly expires?: number | undefined;

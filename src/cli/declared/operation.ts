@@ -7,7 +7,7 @@ export const OPERATION_COMMANDS: readonly CommandDeclaration[] = [
     name: 'serve',
     summary: 'Run the registry',
     description:
-      'It runs until Ctrl-C or SIGTERM, and lets running requests end then; a second signal ends it at once. Logs are JSON lines on standard output.',
+      'It runs until Ctrl-C or SIGTERM, and lets running requests end then; a second signal ends it at once. Logs are JSON lines on standard output, at a terminal lines for people.',
     examples: [
       ['serve', 'with an embedded PostgreSQL, and layers in ./data'],
       ['doctor', 'first see whether its settings and all that it needs are right'],
