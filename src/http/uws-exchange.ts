@@ -32,11 +32,12 @@ export class UwsExchange implements Exchange {
   readonly path: string;
   readonly query: string;
   readonly body: RequestBody | undefined;
+  /** What is wrong with it although uWebSockets.js passed it on. */
+  readonly refusal: Refusal | undefined;
   readonly #response: HttpResponse;
   readonly #headers = new Map<string, string>();
   readonly #body: UwsBody | undefined;
   readonly #server: UwsServer;
-  readonly #headBytes: number;
   /** While uWebSockets.js calls: what is written then goes out together, without a cork of our own. */
   #isInCallback = true;
   #isAnswered = false;
@@ -62,10 +63,12 @@ export class UwsExchange implements Exchange {
       const before = this.#headers.get(name);
       this.#headers.set(name, before === undefined ? value : `${before}, ${value}`);
     });
-    this.#headBytes = headBytes;
-    this.#body = this.#hasBody()
-      ? new UwsBody(response, this.#announcedBytes(), server.pace)
-      : undefined;
+    const length = this.#headers.get('content-length');
+    const coding = this.#headers.get('transfer-encoding');
+    this.refusal = refusalOf(headBytes, length, coding);
+    const announcedBytes = length === undefined ? undefined : Number(length);
+    const hasBody = coding !== undefined || (announcedBytes ?? 0) > 0;
+    this.#body = hasBody ? new UwsBody(response, announcedBytes, server.pace) : undefined;
     this.body = this.#body;
   }
 
@@ -92,16 +95,6 @@ export class UwsExchange implements Exchange {
 
   header(name: string): string | undefined {
     return this.#headers.get(name);
-  }
-
-  /** What is wrong with it although uWebSockets.js passed it on: its limit is for heads that come in pieces alone. */
-  get refusal(): Refusal | undefined {
-    if (this.#headBytes > MAX_HEAD_BYTES) return 'tooLong';
-    const length = this.#headers.get('content-length');
-    const coding = this.#headers.get('transfer-encoding');
-    const isLengthGood = length === undefined || /^\d*$/.test(length);
-    const isCodingGood = coding === undefined || /^(chunked)?$/i.test(coding);
-    return isLengthGood && isCodingGood ? undefined : 'malformed';
   }
 
   /** Answers what is no request, and closes the connection: nobody knows where the next one begins. */
@@ -265,15 +258,6 @@ export class UwsExchange implements Exchange {
     else this.#response.cork(write);
   }
 
-  #hasBody(): boolean {
-    return this.#headers.has('transfer-encoding') || (this.#announcedBytes() ?? 0) > 0;
-  }
-
-  #announcedBytes(): number | undefined {
-    const length = this.#headers.get('content-length');
-    return length === undefined ? undefined : Number(length);
-  }
-
   #cut(): void {
     if (!this.#isEnded) this.#response.close();
   }
@@ -292,6 +276,14 @@ export class UwsExchange implements Exchange {
     this.#isEnded = true;
     if (!this.#isInCallback) this.#server.onEnd(this);
   }
+}
+
+/** uWebSockets.js' own limit is for heads that come in pieces alone. */
+function refusalOf(headBytes: number, length?: string, coding?: string): Refusal | undefined {
+  if (headBytes > MAX_HEAD_BYTES) return 'tooLong';
+  const isLengthGood = length === undefined || /^\d*$/.test(length);
+  const isCodingGood = coding === undefined || /^(chunked)?$/i.test(coding);
+  return isLengthGood && isCodingGood ? undefined : 'malformed';
 }
 
 async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
