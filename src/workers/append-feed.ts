@@ -26,6 +26,7 @@ export class AppendFeed implements BufferUser {
   #filled = 0;
   #underWay = 0;
   #isPaused = false;
+  #isStopped = false;
   #isClosed = false;
   #sawBytes = false;
   /** Rejects when there is no memory for the rest, and won't be. */
@@ -46,9 +47,9 @@ export class AppendFeed implements BufferUser {
     pool.join(this);
   }
 
-  /** Copies a chunk; what comes after `close` is dropped. */
+  /** Copies a chunk; what comes after `stop` is dropped. */
   write(chunk: Uint8Array): void {
-    if (this.#isClosed) return;
+    if (this.#isStopped) return;
     this.receivedBytes += chunk.length;
     this.#credit?.receive(chunk.length);
     this.#sawBytes = true;
@@ -91,6 +92,7 @@ export class AppendFeed implements BufferUser {
    * are gathered, that frees nothing: a slow one is cut then, when others wait, and goes on with a new object.
    */
   check(): void {
+    if (this.#isStopped) return;
     if (this.#credit?.isOverdue) this.#cut(this.#credit);
     else if (!this.#credit && !this.#sawBytes) this.flush();
     this.#sawBytes = false;
@@ -107,7 +109,7 @@ export class AppendFeed implements BufferUser {
   }
 
   onShortage(): void {
-    this.flush();
+    if (!this.#isStopped) this.flush();
     this.#steer();
   }
 
@@ -115,9 +117,18 @@ export class AppendFeed implements BufferUser {
     this.#steer();
   }
 
-  /** The append is over. Buffers that are still under way are lost with the worker. */
+  /**
+   * The body is over: nothing is taken, and nothing sent but by `flush`, so that bytes that are stored another way aren't stored
+   * twice. What it holds stays counted until `close`.
+   */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** The append is over. Buffers that are still under way are given up. */
   close(): void {
     if (this.#isClosed) return;
+    this.stop();
     this.#isClosed = true;
     this.#credit?.close();
     this.#pool.leave(this);
@@ -147,7 +158,7 @@ export class AppendFeed implements BufferUser {
 
   /** Pauses or resumes the sender, as the buffers demand. */
   #steer(): void {
-    if (this.#isClosed) return;
+    if (this.#isStopped) return;
     const mustPause = this.#credit
       ? !this.#credit.ask()
       : this.#underWay >= this.#maxUnderWay || this.#pool.isShort;

@@ -57,7 +57,9 @@ export class AppendRun {
       this.#deliver(),
       this.feed.refused,
       this.#stored.then(() => 'failed' as const),
-    ]).catch((cause: unknown) => this.#giveUp(cause));
+    ])
+      .finally(() => this.feed.stop())
+      .catch((cause: unknown) => this.#giveUp(cause));
     const { small } = this.feed;
     if (!small) await this.#endStream(bodyEnd);
     else if (small.length > 0 && bodyEnd !== 'wrong-length') {
