@@ -19,6 +19,7 @@ export interface BufferUser {
  */
 export class BufferPool {
   readonly #limit: number;
+  readonly #kept: number;
   readonly #relief: number;
   readonly #free: SharedArrayBuffer[] = [];
   readonly #users = new Set<BufferUser>();
@@ -26,8 +27,13 @@ export class BufferPool {
   #taken = 0;
   #isShort = false;
 
-  constructor(limitBytes: number) {
+  /**
+   * @param limitBytes Infinity where something else is the limit
+   * @param keptBytes of free buffers, for those who take some later; others are left to the garbage collector
+   */
+  constructor(limitBytes: number, keptBytes = limitBytes) {
     this.#limit = Math.max(1, Math.floor(limitBytes / BUFFER_BYTES));
+    this.#kept = Math.floor(keptBytes / BUFFER_BYTES);
     this.#relief = Math.floor(this.#limit * 0.75);
   }
 
@@ -71,11 +77,11 @@ export class BufferPool {
   }
 
   give(buffer: SharedArrayBuffer): void {
-    if (this.#free.length < this.#limit) this.#free.push(buffer);
+    if (this.#free.length < this.#kept) this.#free.push(buffer);
     this.forget(1);
   }
 
-  /** Buffers that went down with their worker. */
+  /** Buffers that don't come back. */
   forget(count: number): void {
     this.#taken -= count;
     if (!this.#isShort || this.#taken > this.#relief) return;

@@ -60,6 +60,7 @@ class IngestPool implements Ingest {
   readonly #feeds = new Set<AppendFeed>();
   readonly #digests = new Semaphore(MAX_DIGESTS_OF_STORED);
   readonly #idleCheck: NodeJS.Timeout;
+  #isClosing = false;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -67,8 +68,9 @@ class IngestPool implements Ingest {
     this.#loaded = new LoadedThreads(this.#threads);
     collectMessages(this.#threads, this.#loaded, options);
     this.#parts = partsOf(options);
+    const { bufferMemoryBytes } = options;
     // Where parts are granted, they are the limit.
-    this.#buffers = new BufferPool(this.#parts ? Infinity : options.bufferMemoryBytes);
+    this.#buffers = new BufferPool(this.#parts ? Infinity : bufferMemoryBytes, bufferMemoryBytes);
     this.#idleCheck = setInterval(() => {
       for (const feed of this.#feeds) feed.check();
     }, IDLE_CHECK_MS);
@@ -148,6 +150,7 @@ class IngestPool implements Ingest {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearInterval(this.#idleCheck);
     await this.#loaded.all();
     await this.#threads.destroy();
@@ -168,7 +171,7 @@ class IngestPool implements Ingest {
     };
   }
 
-  /** Store errors come back as values, so a rejection means that the thread is gone or the pool is closed. */
+  /** Errors of the store come back as values, so a rejection means that the thread died, or the pool is being closed. */
   async #run<T>(
     name: string,
     task: unknown,
@@ -178,7 +181,7 @@ class IngestPool implements Ingest {
       return await this.#threads.run(task, { name, transferList });
     } catch (cause) {
       const error = new WorkerDied('the worker thread that stored this upload died', { cause });
-      this.#options.onWorkerDeath(error);
+      if (!this.#isClosing) this.#options.onWorkerDeath(error);
       throw error;
     }
   }

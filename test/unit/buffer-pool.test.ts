@@ -36,6 +36,15 @@ test('a buffer that was given back is used again', () => {
   expect(pool.take()).toBe(buffer);
 });
 
+test('where something else is the limit, it keeps no more free buffers than it was told to', () => {
+  const pool = new BufferPool(Infinity, 2 * BUFFER_BYTES);
+  const buffers = Array.from({ length: 5 }, () => pool.take());
+  for (const buffer of buffers) pool.give(buffer);
+  const again = Array.from({ length: 5 }, () => pool.take());
+  expect(again.filter((buffer) => buffers.includes(buffer))).toHaveLength(2);
+  expect(pool.takenBytes).toBe(5 * BUFFER_BYTES);
+});
+
 test('an append that begins in a shortage waits for its end, and one at a time goes on', async () => {
   const { pool, take, give } = openPool(2);
   const taken = take(2);
