@@ -87,8 +87,9 @@ export class ObservedExchange implements Exchange {
     if (wasOpen) this.status = answer.status;
     try {
       this.sentBytes = await this.#exchange.stream(this.#withId(answer), lengthBytes, chunks);
-      // What has no length is cut by an error alone.
-      this.isCut = wasOpen && this.sentBytes < (lengthBytes ?? 0);
+      const { sentBytes } = this;
+      const { aborted } = this.#exchange.signal;
+      this.isCut = wasOpen && (lengthBytes === undefined ? aborted : sentBytes < lengthBytes);
     } catch (error) {
       // Nothing was begun, or the rest of it never comes.
       if (this.#exchange.isOpen) this.status = before;
@@ -100,7 +101,10 @@ export class ObservedExchange implements Exchange {
 
   #withId(answer: Answer): Answer {
     if (this.#echoedId === undefined) return answer;
-    return { ...answer, headers: { ...answer.headers, 'X-Request-Id': this.#echoedId } };
+    // Not a fixed one: nothing of it is worth keeping.
+    const { status, body } = answer;
+    const headers = { ...answer.headers, 'X-Request-Id': this.#echoedId };
+    return { status, headers, ...(body !== undefined && { body }) };
   }
 }
 

@@ -142,7 +142,7 @@ export class UwsExchange implements Exchange {
         if (head && this.#body) await this.#dropRest(this.#body);
         await this.#write(chunk, lengthBytes, head);
         head = undefined;
-        sentBytes += chunk.length;
+        if (!this.#isGone) sentBytes += chunk.length;
       }
       if (lengthBytes !== undefined && sentBytes < lengthBytes && !this.#isGone) {
         throw new RangeError(`the answer ended after ${sentBytes} of ${lengthBytes} bytes`);

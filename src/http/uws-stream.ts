@@ -1,6 +1,9 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { Pace, type PaceRule } from './pace.ts';
 
+/** In chunked coding uWebSockets.js copies what the kernel doesn't take: no more than this. */
+const PIECE_BYTES = 16 * 1024;
+
 interface StalledChunk {
   /** Gives the kernel what it had not taken, from an offset of the answer on. @returns true when it took all of it */
   readonly goOn: (offset: number) => boolean;
@@ -18,7 +21,9 @@ export class UwsStream {
   /** The chunk that the kernel has taken a part of. */
   #stalled: StalledChunk | undefined;
   #hasWritableHandler = false;
-  /** What the kernel had taken of the answer when it was full the last time. */
+  /** In chunked coding: what was written so far. */
+  #writtenBytes = 0;
+  /** What had been taken of the answer when the kernel was full the last time. */
   #takenBytes = 0;
   #isEnded = false;
 
@@ -36,7 +41,7 @@ export class UwsStream {
   }
 
   /**
-   * Resolves when the chunk is with the kernel, or the client is gone. Undefined: it is already.
+   * Resolves when the chunk is with the kernel, in chunked coding but for a piece, or the client is gone. Undefined: it is already.
    * @param writeHead called first, for what goes out before it
    */
   write(chunk: Uint8Array, writeHead: (() => void) | undefined): Promise<void> | undefined {
@@ -65,9 +70,8 @@ export class UwsStream {
   #writeChunk(chunk: Uint8Array): void {
     const resume = () => undefined;
     if (this.#lengthBytes === undefined) {
-      // What the kernel doesn't take is copied: the handler is called when that is gone.
-      const isOk = chunk.length === 0 || this.#response.write(chunk);
-      if (!isOk) this.#stalled = { goOn: () => true, resume };
+      const goOn = this.#inPieces(chunk);
+      if (!goOn()) this.#stalled = { goOn, resume };
       return;
     }
     const lengthBytes = this.#lengthBytes;
@@ -75,6 +79,20 @@ export class UwsStream {
     if (this.#tryEnd(chunk, lengthBytes)) return;
     const goOn = (offset: number) => this.#tryEnd(chunk.subarray(offset - begin), lengthBytes);
     this.#stalled = { goOn, resume };
+  }
+
+  /** In chunked coding. @returns what writes until the kernel is full; true when nothing was left to write */
+  #inPieces(chunk: Uint8Array): () => boolean {
+    let from = 0;
+    return () => {
+      while (from < chunk.length) {
+        const piece = chunk.subarray(from, from + PIECE_BYTES);
+        from += piece.length;
+        this.#writtenBytes += piece.length;
+        if (!this.#response.write(piece)) return false;
+      }
+      return true;
+    };
   }
 
   /** @returns true when nothing is left to write. */
@@ -104,7 +122,8 @@ export class UwsStream {
   /** The kernel took what it could; the rest is for when the reader took of that. */
   #waitForReader(): void {
     if (this.#isEnded) return;
-    const taken = this.#response.getWriteOffset();
+    const isChunked = this.#lengthBytes === undefined;
+    const taken = isChunked ? this.#writtenBytes : this.#response.getWriteOffset();
     this.pace.wait(Date.now(), taken - this.#takenBytes);
     this.#takenBytes = taken;
   }

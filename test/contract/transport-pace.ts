@@ -87,14 +87,19 @@ export function describePace(name: string, listen: Listen): void {
       });
     });
 
-    describe('readers', () => {
-      // More than the kernel's buffers hold.
-      const TOTAL = 48_000_000;
+    // More than the kernel's buffers hold.
+    const TOTAL = 48_000_000;
+    const LENGTHS = [
+      { coding: 'of a known length', length: TOTAL },
+      { coding: 'in chunked coding', length: undefined },
+    ];
+
+    describe.each(LENGTHS)('readers of an answer $coding', ({ length }) => {
       const download = async (bytes: number) => {
         const client = await served.connect();
         client.send(requestHead('GET', '/'));
         const exchange = await served.next();
-        const sent = watch(exchange.stream({ status: 200, headers: {} }, TOTAL, zeros(TOTAL)));
+        const sent = watch(exchange.stream({ status: 200, headers: {} }, length, zeros(TOTAL)));
         await readAtIntervals(client, bytes, () => sent.isSettled);
         return sent.promise;
       };
