@@ -40,6 +40,8 @@ export class KeptAnswers {
   keep(path: string, kept: KeptAnswer): void {
     const { body } = kept.answer;
     if ((body?.length ?? 0) > MAX_BODY_BYTES) return;
+    // The answer to a HEAD, where that to a GET is there.
+    if (body === undefined && this.#answers.peek(path)?.answer.body !== undefined) return;
     // Bytes of a length that need not be counted.
     const bytes = typeof body === 'string' ? { body: Buffer.from(body) } : {};
     this.#answers.set(path, { ...kept, answer: { ...kept.answer, ...bytes, isFixed: true } });
