@@ -61,12 +61,13 @@ function projectPair(kind: keyof typeof WAITING, testTimeoutMs: number, group: o
 
 function apiProject(way: Way) {
   const [transport = '', tls] = way.split('-');
-  const include = ['test/api/**/*.test.ts'];
   const env = { TEST_TRANSPORT: transport };
-  if (!tls) return project(`api-${way}`, 120_000, { include, env });
+  // They are many, and change nothing of their process: what they import is loaded once for all of a worker's.
+  const options = { include: ['test/api/**/*.test.ts'], isolate: false, env };
+  if (!tls) return project(`api-${way}`, 120_000, options);
   const directory = join(tmpdir(), `pierone-test-${randomUUID()}`);
   return project(`api-${way}`, 120_000, {
-    include,
+    ...options,
     env: { ...env, TEST_TLS_DIRECTORY: directory },
     globalSetup: 'test/support/certificate-setup.ts',
   });

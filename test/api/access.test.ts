@@ -180,7 +180,7 @@ describe('every refusal of a push is in the audit trail', () => {
 
   function deniedOf(uid: string) {
     return sql(
-      scene.postgres.url,
+      scene.database.url,
       `select repository, tag, realm, repetitions from tag_events
        where kind = 'denied' and uid = $1 and reason like '%not in the team acme%' order by id`,
       [uid],

@@ -257,7 +257,7 @@ testRows(
 
 test('the bytes of an upload whose digest is wrong go to the deletion list', async () => {
   const deletions = () =>
-    sql<{ key: string }>(fixture.postgres.url, 'select key from deletions order by key');
+    sql<{ key: string }>(fixture.database.url, 'select key from deletions order by key');
   const before = { keys: await fixture.storage.keys(), deletions: await deletions() };
   await check(fixture, {
     ...PUT,

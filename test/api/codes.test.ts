@@ -14,6 +14,7 @@ import {
 } from '../support/api-expectations.ts';
 import { image, OCI_TYPE } from '../support/api-scenes.ts';
 import { check, type Row } from '../support/api-table.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { readSources } from '../support/source-imports.ts';
 import { openFixture, type RegistryFixture, sql } from '../support/test-registry.ts';
 
@@ -21,13 +22,18 @@ import { openFixture, type RegistryFixture, sql } from '../support/test-registry
  * One request for each error code. The other tables hold every case of each.
  */
 
+let postgres: TestPostgres;
 let fixture: RegistryFixture;
 
 beforeAll(async () => {
-  fixture = await openFixture();
+  postgres = await startPostgres();
+  fixture = await openFixture({}, postgres);
 });
 
-afterAll(() => fixture?.close());
+afterAll(async () => {
+  await fixture?.close();
+  await postgres?.stop();
+});
 
 interface Example extends Row {
   /** What an operator has to have broken. */
@@ -89,16 +95,16 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
   UNKNOWN: {
     request: 'GET /v2/REPO/tags/list',
-    broken: () => sql(fixture.postgres.url, 'alter table tags rename to lost'),
-    mended: () => sql(fixture.postgres.url, 'alter table lost rename to tags'),
+    broken: () => sql(fixture.database.url, 'alter table tags rename to lost'),
+    mended: () => sql(fixture.database.url, 'alter table lost rename to tags'),
     status: 500,
     says: /^internal server error: tell the operator the X-Request-Id of this answer$/,
     answer: { 'x-request-id': /./ },
   },
   UNAVAILABLE: {
     request: 'GET /v2/REPO/tags/list',
-    broken: () => fixture.postgres.kill(),
-    mended: () => fixture.postgres.start(),
+    broken: () => postgres.kill(),
+    mended: () => postgres.start(),
     status: 503,
     says: /^the database is unavailable: try again$/,
     answer: { 'retry-after': /^\d+$/ },

@@ -80,11 +80,11 @@ test('a token by a key that an instance was not given is refused there', async (
 });
 
 test('instances that start at the same time agree on a key', async () => {
-  await sql(scene.postgres.url, 'delete from token_keys');
+  await sql(scene.database.url, 'delete from token_keys');
   const instances = await Promise.all(Array.from({ length: 3 }, () => scene.start(BEARER)));
   const tokens = await Promise.all(instances.map(({ url }) => registryTokenOf(aliceAt(url), APP)));
   for (const { url } of instances) {
     for (const token of tokens) expect(await statusesAt(url, token)).toEqual([200, 202]);
   }
-  expect(await sql(scene.postgres.url, 'select 1 from token_keys')).toHaveLength(1);
+  expect(await sql(scene.database.url, 'select 1 from token_keys')).toHaveLength(1);
 });

@@ -4,6 +4,7 @@ import { type AccessScene, APP, basic, bearer, openAccessScene } from '../suppor
 import { errorCodeOf, type HttpAnswer } from '../support/http-client.ts';
 import { githubActionsClaims } from '../support/identity-provider-claims.ts';
 import { PROVIDER_FAULTS, type ProviderFault } from '../support/identity-provider-faults.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { expectStatus } from '../support/sample-content.ts';
 import { leaksOf } from '../support/secrecy.ts';
 import type { TestRegistry } from '../support/test-registry.ts';
@@ -19,12 +20,14 @@ const PATIENCE_MS = 9000;
 /** For those that have to wait for others before them. */
 const LONG_PATIENCE_MS = 30_000;
 
+let postgres: TestPostgres;
 let scene: AccessScene;
 let open: TestRegistry;
 let closed: TestRegistry;
 
 beforeAll(async () => {
-  scene = await openAccessScene();
+  postgres = await startPostgres();
+  scene = await openAccessScene(postgres);
   const environment = {
     HTTP_AUTH_CHALLENGE: 'bearer',
     HTTP_OIDC_ISSUER: scene.provider.issuer,
@@ -42,7 +45,10 @@ afterEach(async () => {
   await scene.provider.comeBack();
 });
 
-afterAll(() => scene?.close());
+afterAll(async () => {
+  await scene?.close();
+  await postgres?.stop();
+});
 
 /** With a token that nobody has seen yet. */
 function aliceAt({ url }: TestRegistry): AccessClient {
@@ -172,7 +178,6 @@ describe('the team service', () => {
 });
 
 test('PostgreSQL is down: cached manifests are pulled, also with tokens that come now', async () => {
-  const { postgres } = scene;
   const known = await registryTokenOf(aliceAt(closed), APP, 'pull');
   const eve = clientAt(closed.url, scene.provider.issueToken('eve'));
   await expectStatus(clientAt(closed.url, known).send('GET', MANIFEST), 200);
@@ -195,7 +200,7 @@ test('PostgreSQL is down: cached manifests are pulled, also with tokens that com
 });
 
 test('PostgreSQL answers nothing: cached manifests are pulled', async () => {
-  const { postgres, provider } = scene;
+  const { provider } = scene;
   const known = await registryTokenOf(aliceAt(closed), APP, 'pull');
   await expectStatus(clientAt(closed.url, known).send('GET', MANIFEST), 200);
   const goOn = await postgres.freeze();

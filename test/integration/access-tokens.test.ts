@@ -64,7 +64,7 @@ interface SigningOptions {
 /** What /token would give to alice, by the key of the registry unless said. */
 async function signRegistryToken(options: SigningOptions = {}): Promise<string> {
   const [own] = await sql<{ registry: string; id: string; secret: Buffer }>(
-    scene.postgres.url,
+    scene.database.url,
     'select r.id as registry, k.id, k.secret from registry r, token_keys k',
   );
   const { registry, id, secret } = present(own, 'the key');
@@ -195,7 +195,7 @@ describe.each([
 test('a mount takes nothing from a repository that the registry token is not for', async () => {
   const robot = new AccessClient(closed.url, bearer(scene.provider.issueToken('stups_robot')));
   const [blob] = await sql<{ digest: string }>(
-    scene.postgres.url,
+    scene.database.url,
     `select l.digest from blob_links l join repositories r on r.id = l.repository_id where r.name = '${APP}'`,
   );
   const path = (to: string) =>

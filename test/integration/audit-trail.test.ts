@@ -39,7 +39,7 @@ test.each([
   ['delete from tag_events', 'DELETE'],
   ['truncate tag_events', 'TRUNCATE'],
 ])('the database refuses: %s', async (statement, operation) => {
-  const { url } = fixture.postgres;
+  const { url } = fixture.database;
   const before = await sql(url, 'select * from tag_events order by id');
   await expect(sql(url, statement)).rejects.toThrow(
     `tag_events only grows: ${operation} is refused`,
@@ -58,7 +58,7 @@ test('the same refusal is counted, and its first time stays', async () => {
 });
 
 async function refusals() {
-  return sql(fixture.postgres.url, "select * from tag_events where kind = 'refused'");
+  return sql(fixture.database.url, "select * from tag_events where kind = 'refused'");
 }
 
 /** What somebody sees who goes on from the last event of the page before. */
@@ -69,7 +69,7 @@ async function readFrom(path: string): Promise<{ tags: string[]; next: string }>
 }
 
 async function begin(): Promise<Client> {
-  const client = new Client({ connectionString: fixture.postgres.url });
+  const client = new Client({ connectionString: fixture.database.url });
   clients.push(client);
   await client.connect();
   await client.query('begin');

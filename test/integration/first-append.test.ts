@@ -155,7 +155,7 @@ describe('an upload that nothing was sent to', () => {
   });
 
   test('is unknown when its id is from yesterday', async () => {
-    const [registry] = await sql<{ id: string }>(fixture.postgres.url, 'select id from registry');
+    const [registry] = await sql<{ id: string }>(fixture.database.url, 'select id from registry');
     const repository = parseRepositoryName(REPOSITORY);
     if (!registry || !repository) throw new Error('there is no registry');
     const idOf = (hoursAgo: number) =>
@@ -191,9 +191,9 @@ describe('beside a first append that is not committed yet', () => {
     const gate = new Promise<void>((resolve) => {
       goOn = resolve;
     });
-    const { postgres, storage } = fixture;
+    const { database, storage } = fixture;
     slow = await startRegistry({
-      databaseUrl: postgres.url,
+      databaseUrl: database.url,
       directory: storage.path,
       overrides: {
         openIngest: (options) =>

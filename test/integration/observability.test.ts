@@ -252,7 +252,7 @@ describe('health', () => {
   });
 
   test('says 503 and which one is down; live stays 200', async () => {
-    const proxy = await startPostgresProxy(scene.postgres.url);
+    const proxy = await startPostgresProxy(scene.database.url);
     const other = await scene.startWith({ DATABASE_URL: proxy.url });
     expect((await readyOf(other.management)).status).toBe(200);
     await proxy.close();
@@ -295,7 +295,7 @@ describe('health', () => {
 describe('with S3', () => {
   let s3: S3Scene;
   beforeAll(async () => {
-    s3 = await openS3Scene(scene.postgres.url);
+    s3 = await openS3Scene(scene.database.url);
   });
   afterAll(() => s3?.close());
 

@@ -31,7 +31,7 @@ let pair: HttpClient[];
 beforeAll(async () => {
   fixture = await openFixture();
   const environment = {
-    DATABASE_URL: fixture.postgres.url,
+    DATABASE_URL: fixture.database.url,
     STORAGE_DIRECTORY: fixture.storage.path,
   };
   processes = await Promise.all([startServer(environment), startServer(environment)]);
@@ -90,7 +90,7 @@ function at<T>(list: readonly T[], n: number): T {
 
 async function countEvents(repository: string, tag: string) {
   const rows = await sql<{ kind: string; times: number }>(
-    fixture.postgres.url,
+    fixture.database.url,
     `select kind, sum(repetitions)::int as times from tag_events
      where repository = $1 and tag = $2 group by kind`,
     [repository, tag],
@@ -155,7 +155,7 @@ test.each([
   const added = (await fixture.storage.keys()).filter((key) => !before.includes(key));
   expect(added).toHaveLength(16);
   const rows = await sql<{ list: string }>(
-    fixture.postgres.url,
+    fixture.database.url,
     `select 'kept' as list from blob_segments where key = any($1)
      union all select 'deletions' from deletions where key = any($1) order by list`,
     [added],
@@ -193,7 +193,7 @@ test('16 mounts of one blob into one new repository', async () => {
 test('four processes that migrate an empty database at once all start, on one registry', async () => {
   // The directory is new to all of them as well.
   const environment = {
-    DATABASE_URL: await createDatabase(fixture.postgres.url),
+    DATABASE_URL: await createDatabase(fixture.database.url),
     STORAGE_DIRECTORY: `${fixture.storage.path}-fresh`,
     WORKER_THREADS: '1',
   };

@@ -37,7 +37,7 @@ let scene: ScmScene;
 
 beforeAll(async () => {
   fixture = await openFixture();
-  scene = openScmScene(fixture.postgres.url);
+  scene = openScmScene(fixture.database.url);
 });
 
 afterAll(async () => {
@@ -208,7 +208,7 @@ test('a layer whose bytes are missing is tried again, and given up after some ti
   const layer = sampleOf(layerBy('missing'));
   await pushBlob(api(), 'scm/missing', layer);
   const [segment] = await sql<{ key: string }>(
-    fixture.postgres.url,
+    fixture.database.url,
     'select key from blob_segments where digest = $1',
     [layer.digest],
   );
@@ -217,7 +217,7 @@ test('a layer whose bytes are missing is tried again, and given up after some ti
   await waitUntil('an attempt', async () => (await scene.scanOf(layer))?.attempts === 1);
   expect(await scene.scanOf(layer)).toMatchObject({ state: 'due' });
   await sql(
-    fixture.postgres.url,
+    fixture.database.url,
     `update scm_scans set attempts = 7, due = now() where digest = $1`,
     [layer.digest],
   );
@@ -254,7 +254,7 @@ describe('the source of an event', () => {
   /** The scans of the image's blobs are yet to come, and nobody does them. */
   async function postponeScans(image: Sample, state: 'due' | 'done') {
     await sql(
-      fixture.postgres.url,
+      fixture.database.url,
       `update scm_scans set state = $2, due = now() + interval '1 hour'
        where digest in (select blob from manifest_blobs where manifest = $1)`,
       [image.digest, state],

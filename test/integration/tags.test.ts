@@ -47,7 +47,7 @@ interface TagRow {
 /** The rows of the table `tags`, in the order of their creation. */
 function tagRows(): Promise<TagRow[]> {
   return sql<TagRow>(
-    fixture.postgres.url,
+    fixture.database.url,
     `select t.name, digest, mutability, t.created::text from tags t join repositories r on r.id = repository_id
      where r.name = $1 order by t.created`,
     [repository],
@@ -56,7 +56,7 @@ function tagRows(): Promise<TagRow[]> {
 
 function events() {
   return sql<{ tag: string; kind: string; digest: string; previous: string; times: number }>(
-    fixture.postgres.url,
+    fixture.database.url,
     `select tag, kind, digest, previous_digest as previous, repetitions as times from tag_events
      where repository = $1 order by id`,
     [repository],
@@ -153,7 +153,7 @@ test('what a tag may do is fixed when it is created', async () => {
   await accept('fixed', ONE);
   await accept('edge', ONE);
   const other = await startRegistry({
-    databaseUrl: fixture.postgres.url,
+    databaseUrl: fixture.database.url,
     directory: fixture.storage.path,
     environment: { MUTABLE_TAGS: 'fixed,new' },
   });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   fixture = await openFixture();
   api = fixture.registry.api;
   const environment = {
-    DATABASE_URL: fixture.postgres.url,
+    DATABASE_URL: fixture.database.url,
     STORAGE_DIRECTORY: fixture.storage.path,
   };
   const [first, second] = await Promise.all([startServer(environment), startServer(environment)]);
@@ -243,7 +243,7 @@ test('a whole blob in one PUT, with the digest that the PUT names, is not read a
 /** A registry that closes a segment every 1 MiB. */
 async function withSmallSegments(work: (client: HttpClient) => Promise<void>): Promise<void> {
   const registry = await startRegistry({
-    databaseUrl: fixture.postgres.url,
+    databaseUrl: fixture.database.url,
     directory: fixture.storage.path,
     overrides: { openIngest: (options) => openIngestPool({ ...options, segmentBytes: MIB }) },
   });

@@ -38,7 +38,7 @@ test('no push and no pull reads a whole table, or all rows of a repository', {
   }
   const tables = () =>
     sql<{ relname: string; added: number; read: number }>(
-      fixture.postgres.url,
+      fixture.database.url,
       'select relname, n_tup_ins::int as added, seq_tup_read::int as read from pg_stat_user_tables',
     );
   await waitUntil(
@@ -56,7 +56,7 @@ test('no push and no pull reads a whole table, or all rows of a repository', {
   expect(readWhole).toEqual([]);
   // A key that is asked for as a whole has one row at most; lists and the claims of scans read more.
   const indexes = await sql<{ indexrelname: string; lookups: number; read: number }>(
-    fixture.postgres.url,
+    fixture.database.url,
     'select indexrelname, idx_scan::int as lookups, idx_tup_read::int as read from pg_stat_user_indexes',
   );
   const readMore = indexes.filter(

@@ -1,19 +1,20 @@
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts';
-import { startPostgres, type TestPostgres } from './postgres.ts';
 import {
   makeStorage,
   type RegistryOptions,
   type StorageDirectory,
+  sharedDatabase,
   startRegistry,
+  type TestDatabase,
   type TestRegistry,
 } from './test-registry.ts';
 
 export const APP = 'acme/app';
 
-/** PostgreSQL, a directory and an identity provider, for registries with access control. */
+/** A database, a directory and an identity provider, for registries with access control. */
 export interface AccessScene {
   readonly provider: IdentityProvider;
-  readonly postgres: TestPostgres;
+  readonly database: TestDatabase;
   /** Ends with the scene. */
   start(
     environment?: Readonly<Record<string, string>>,
@@ -24,27 +25,28 @@ export interface AccessScene {
   close(): Promise<void>;
 }
 
-export async function openAccessScene(): Promise<AccessScene> {
-  const [provider, postgres, storage] = await Promise.all([
+/** @param own a database that isn't shared; the caller ends it, after the scene */
+export async function openAccessScene(own?: TestDatabase): Promise<AccessScene> {
+  const [provider, database, storage] = await Promise.all([
     startIdentityProvider(),
-    startPostgres(),
+    own ?? sharedDatabase(),
     makeStorage(),
   ]);
   provider.addEmployee({ uid: 'alice', teams: ['acme'] });
   provider.addEmployee({ uid: 'eve', teams: ['evil'] });
   provider.addService({ uid: 'stups_robot', scopes: ['application.write_all'] });
-  return new Scene(provider, postgres, storage);
+  return new Scene(provider, database, storage);
 }
 
 class Scene implements AccessScene {
   readonly provider: IdentityProvider;
-  readonly postgres: TestPostgres;
+  readonly database: TestDatabase;
   readonly #storage: StorageDirectory;
   readonly #registries: TestRegistry[] = [];
 
-  constructor(provider: IdentityProvider, postgres: TestPostgres, storage: StorageDirectory) {
+  constructor(provider: IdentityProvider, database: TestDatabase, storage: StorageDirectory) {
     this.provider = provider;
-    this.postgres = postgres;
+    this.database = database;
     this.#storage = storage;
   }
 
@@ -60,7 +62,7 @@ class Scene implements AccessScene {
     options: Pick<RegistryOptions, 'onLogLine' | 'overrides'> = {},
   ): Promise<TestRegistry> {
     const registry = await startRegistry({
-      databaseUrl: this.postgres.url,
+      databaseUrl: this.database.url,
       directory: this.#storage.path,
       environment,
       ...options,
@@ -72,7 +74,6 @@ class Scene implements AccessScene {
   async close(): Promise<void> {
     await Promise.all(this.#registries.map((registry) => registry.close()));
     await this.#storage.remove();
-    await this.postgres.stop();
     await this.provider.close();
   }
 }

@@ -9,7 +9,7 @@ import { sql } from './test-registry.ts';
 /** The registry that a row is checked against. */
 export interface Stage {
   readonly registry: { readonly api: HttpClient };
-  readonly postgres: { readonly url: string };
+  readonly database: { readonly url: string };
 }
 
 export interface Request {
@@ -92,7 +92,7 @@ const SCENES = {
   'an expired upload': async (stage, words) => {
     await SCENES['an upload of 5 bytes'](stage, words);
     const expire = "update uploads set expires = now() - interval '1 s' where id = $1";
-    await sql(stage.postgres.url, expire, [words['UPLOAD']]);
+    await sql(stage.database.url, expire, [words['UPLOAD']]);
   },
   'an image': pushImage('REPO', 'v1'),
   'an image in OTHER': pushImage('OTHER', 'v1'),

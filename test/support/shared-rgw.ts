@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
 import type { S3Location } from '../../src/storage/s3/s3-location.ts';
-import { JsonValue } from './json.ts';
+import { askFor } from './lazy-service.ts';
 import type { RgwAddress } from './rgw.ts';
 
 const MIB = 1024 * 1024;
@@ -34,13 +34,8 @@ export interface TestBucket {
 
 /** The RGW of this run of the tests. The SDK of this process gets its keys, by the environment. */
 export async function sharedRgw(): Promise<RgwAddress> {
-  const response = await fetch(inject('rgwStarter'));
-  const text = await response.text();
-  if (!response.ok) {
-    const hint = 'is Ceph installed (scripts/install-test-dependencies)?';
-    throw new Error(`no RGW: ${hint}\n${text}`);
-  }
-  const answer = JsonValue.parse(text);
+  const hint = 'no RGW: is Ceph installed (scripts/install-test-dependencies)?';
+  const answer = await askFor(inject('rgwStarter'), hint);
   const rgw = {
     endpoint: answer.at('endpoint').text,
     accessKey: answer.at('accessKey').text,

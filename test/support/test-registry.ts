@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
+import { inject } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type ServerOverrides, startServer } from '../../src/server.ts';
 import { HttpClient } from './http-client.ts';
-import { makeFolder, startPostgres, type TestPostgres } from './postgres.ts';
+import { askFor } from './lazy-service.ts';
+import { makeFolder } from './postgres.ts';
 import { settingsOfWay } from './way.ts';
 
 /** A registry in this process. */
@@ -107,29 +109,44 @@ export async function createDatabase(databaseUrl: string): Promise<string> {
   return url.href;
 }
 
-/** PostgreSQL, a directory and a registry on both: what most test files need. */
+/** A database of a test's own. */
+export interface TestDatabase {
+  readonly url: string;
+}
+
+/**
+ * An empty one, in a PostgreSQL that other tests use, too, with which it goes at the end of the run: who stops or breaks
+ * PostgreSQL starts one of its own.
+ */
+export async function sharedDatabase(): Promise<TestDatabase> {
+  const answer = await askFor(inject('postgresStarter'), 'no PostgreSQL');
+  return { url: await createDatabase(answer.at('url').text) };
+}
+
+/** A database, a directory and a registry on both: what most test files need. */
 export interface RegistryFixture {
-  readonly postgres: TestPostgres;
+  readonly database: TestDatabase;
   readonly storage: StorageDirectory;
   readonly registry: TestRegistry;
   close(): Promise<void>;
 }
 
+/** @param own a database that isn't shared; the caller ends it, after the fixture */
 export async function openFixture(
   environment: Readonly<Record<string, string>> = {},
+  own?: TestDatabase,
 ): Promise<RegistryFixture> {
-  const postgres = await startPostgres();
+  const database = own ?? (await sharedDatabase());
   const storage = await makeStorage();
-  const options = { databaseUrl: postgres.url, directory: storage.path, environment };
+  const options = { databaseUrl: database.url, directory: storage.path, environment };
   const registry = await startRegistry(options);
   return {
-    postgres,
+    database,
     storage,
     registry,
     close: async () => {
       await registry.close();
       await storage.remove();
-      await postgres.stop();
     },
   };
 }
