@@ -200,7 +200,7 @@ const MAX_WAIT_MS = 100;
 const MAX_WAITING = 256;
 /** When nobody reads the output, more than this is lost: better than memory, or the registry. */
 const MAX_UNREAD = 16 * 1024 * 1024;
-const QUIET = '{"level":"info"';
+const URGENT = /^\{"level":"(warn|error|fatal)"/;
 
 interface LogStream extends DestinationStream {
   /** Takes a line whose text is made when it is written. */
@@ -232,7 +232,7 @@ export function standardOutput(): LogStream {
     writeLater: add,
     write(line) {
       add(line);
-      if (!line.startsWith(QUIET)) flush();
+      if (URGENT.test(line)) flush();
     },
   };
 }

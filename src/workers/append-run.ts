@@ -70,7 +70,7 @@ export class AppendRun {
     return bodyEnd;
   }
 
-  /** Harmless at any time. Buffers that are still under way are lost with the worker. */
+  /** Harmless at any time. Buffers that are still under way are given up. */
   close(): void {
     this.feed.close();
     this.#port?.close();
@@ -88,7 +88,7 @@ export class AppendRun {
   async #giveUp(cause: unknown): Promise<never> {
     if (this.#port) {
       this.#send({ kind: 'cancel' });
-      // No commit may land, and no part hold memory, after the lock and the memory are given back.
+      // No commit may land after the lock is given back.
       await this.#stored.catch(() => undefined);
     }
     await this.#commits.settled().catch(() => undefined);

@@ -10,7 +10,7 @@ export interface BufferUser {
 }
 
 /**
- * The buffers for bytes on their way to the store: `limitBytes` in all, made when first needed. They are shared by the
+ * The buffers for bytes on their way to the store, made when first needed. They are shared by the
  * threads, not transferred: V8 takes memory that comes and goes for garbage, and collects it all the time. Who has handed
  * one on touches it no more.
  *

@@ -124,7 +124,7 @@ class FileStore implements BlobStore {
     return join(this.#directory, key);
   }
 
-  /** The shard's directory is made when its first object is. */
+  /** Makes the shard's directory if it isn't there, as `claim` makes them all. */
   async #createFile(path: string): Promise<number> {
     try {
       return await openFile(path, 'wx', 0o640);
