@@ -84,10 +84,15 @@ function layersOf(manifest: unknown): Layer[] {
   return Array.isArray(oldLayers) ? oldLayers.flatMap((layer) => layerOf(layer, 'blobSum')) : [];
 }
 
+/** It becomes a part of a path, and is shown; other registries may serve anything. */
+const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[\w=-]+$/;
+
 function layerOf(layer: unknown, field: string): Layer[] {
   const digest = memberOf(layer, field);
   const size = memberOf(layer, 'size');
   if (typeof digest !== 'string') return [];
+  if (!DIGEST.test(digest))
+    throw new CliError('The manifest names a layer by what is no digest: check the URL.');
   return [{ digest, sizeBytes: typeof size === 'number' ? size : 0 }];
 }
 
@@ -121,7 +126,7 @@ function childOf(entry: unknown): Child[] {
   const digest = memberOf(entry, 'digest');
   const platform = memberOf(entry, 'platform');
   const parts = ['os', 'architecture', 'variant'].map((name) => memberOf(platform, name));
-  if (typeof digest !== 'string' || parts[0] === 'unknown') return [];
+  if (typeof digest !== 'string' || !DIGEST.test(digest) || parts[0] === 'unknown') return [];
   const known = parts.filter((part) => typeof part === 'string' && part !== '');
   return [{ digest, platform: known.join('/') || 'unknown' }];
 }

@@ -43,9 +43,14 @@ export class UwsPeers {
   }
 }
 
+/** How an address of IPv4 begins on a socket for IPv6 (RFC 4291, section 2.5.5.2). */
+const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
+
 /** uWebSockets.js' own text is slower still; it is for IPv6. */
 function readAddress(response: Response): string {
-  const bytes = new Uint8Array(response.getRemoteAddress());
-  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  const whole = Buffer.from(response.getRemoteAddress());
+  const isMapped = whole.length === 16 && MAPPED.equals(whole.subarray(0, MAPPED.length));
+  const bytes = isMapped ? whole.subarray(MAPPED.length) : whole;
+  if (bytes.length === 4) return bytes.join('.');
   return Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
 }

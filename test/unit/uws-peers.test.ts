@@ -64,6 +64,12 @@ test('also after one of them has gone: it may be either', () => {
   expect(ask(2)).toBe(10);
 });
 
+test('an address of IPv4 on a socket for IPv6 is one of IPv4', () => {
+  const mapped = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1);
+  peers.opened(responseTo(mapped));
+  expect(peers.addressOf(responseTo(mapped))).toBe('192.0.2.1');
+});
+
 test('after all have gone, the next one is the only one again', () => {
   open(1);
   open(2);

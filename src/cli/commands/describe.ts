@@ -63,7 +63,7 @@ function box(sections: readonly Section[], hasColors: boolean): string {
   const width = Math.max(...fields.map(([field]) => field.length));
   const blocks = sections.map(({ name, fields: own }) => {
     const lines = own.map(
-      ([field, value]) => `  ${field.padEnd(width)}  ${withoutControls(value)}`,
+      ([field, value]) => `  ${withoutControls(field).padEnd(width)}  ${withoutControls(value)}`,
     );
     return [paint.bold(name), ...lines].join('\n');
   });
