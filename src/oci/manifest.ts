@@ -24,8 +24,13 @@ export interface Manifest {
   readonly blobs: readonly Digest[];
   /** Manifests that must be in the repository, each once: an index's children, by their media types. */
   readonly manifests: readonly Digest[];
-  /** What a signature tag must not lose: layers, blobs, children. */
+  /** Layers, blobs, children, each once, in their order. */
   readonly members: readonly Digest[];
+  /**
+   * What a signature tag must not lose: each layer with its annotations, since one of those is cosign's signature of a payload that all
+   * signers share; of an index each child. Texts that begin with the digest.
+   */
+  readonly entries: readonly string[];
   readonly subject: Descriptor | undefined;
   /** The manifest's own artifactType, else its config's media type (distribution-spec, "Listing Referrers"). */
   readonly artifactType: string | undefined;
@@ -71,6 +76,7 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     blobs: digestsOf(blobs),
     manifests: digestsOf(members.filter((member) => isChild(member.mediaType))),
     members: digestsOf(members),
+    entries: isIndex ? digestsOf(members) : members.map(withAnnotations),
     subject: document.subject ?? undefined,
     artifactType: document.artifactType || (isIndex ? undefined : document.config?.mediaType),
     annotations: document.annotations ?? undefined,
@@ -141,6 +147,13 @@ function checkShape(document: ManifestDocument, mediaType: ManifestMediaType, is
   if (!document.config) throw invalid('an image manifest needs the field config');
   // Written as null by Go programs when there are none.
   if (document.layers === undefined) throw invalid('an image manifest needs the field layers');
+}
+
+function withAnnotations({ digest, annotations }: Descriptor): string {
+  const sorted = Object.entries(annotations ?? {}).toSorted(([one], [other]) =>
+    one < other ? -1 : 1,
+  );
+  return sorted.length === 0 ? digest : `${digest} ${JSON.stringify(sorted)}`;
 }
 
 function digestsOf(descriptors: readonly Descriptor[]): Digest[] {

@@ -1,4 +1,5 @@
 import type { Digest } from './digest.ts';
+import type { Manifest } from './manifest.ts';
 import { isIndexMediaType, type ManifestMediaType } from './media-type.ts';
 import { LATEST, type Tag } from './reference.ts';
 
@@ -14,8 +15,8 @@ export type Mutability = 'immutable' | 'mutable' | 'append-only';
 export interface TagState {
   readonly digest: Digest;
   readonly mutability: Mutability;
-  /** Layers or children of the manifest it names. Needed for append-only tags alone. */
-  readonly members: readonly Digest[];
+  /** Those of the manifest that it names. Needed for append-only tags alone. */
+  readonly entries: Manifest['entries'];
 }
 
 export type TagDecision =
@@ -28,7 +29,7 @@ export interface TagPush {
   readonly tag: Tag;
   readonly digest: Digest;
   readonly mediaType: ManifestMediaType;
-  readonly members: readonly Digest[];
+  readonly entries: Manifest['entries'];
 }
 
 /** cosign's tags and the referrers fallback: the subject's algorithm and 64 hex digits (distribution-spec, "Referrers Tag Schema"). */
@@ -69,13 +70,19 @@ function decideLatest(push: TagPush, current: TagState | undefined): TagDecision
 }
 
 function decideAppend(push: TagPush, current: TagState): TagDecision {
-  const kept = new Set(push.members);
-  const lost = current.members.filter((member) => !kept.has(member));
+  const kept = new Set(push.entries);
+  const lost = current.entries.filter((entry) => !kept.has(entry));
   if (lost.length === 0) return { kind: 'replace' };
   return {
     kind: 'refuse',
-    message: `tag already exists, and may only grow: the new manifest lacks ${lost.length} of its entries, the first being ${lost[0]}; read the tag again and add to it`,
+    message: `tag already exists, and may only grow: the new manifest lacks ${lost.length} of its entries, the first being ${shown(lost[0])}; read the tag again and add to it`,
   };
+}
+
+/** Annotations may be long. */
+function shown(entry = ''): string {
+  const [digest, annotations] = entry.split(' ', 2);
+  return annotations === undefined ? `${digest}` : `${digest} with its annotations`;
 }
 
 function mutabilityOf(push: TagPush, isMutableName: (tag: Tag) => boolean): Mutability {

@@ -88,6 +88,16 @@ const MAY_GROW = {
   code: 'TAG_INVALID',
   says: /^tag already exists, and may only grow: .* lacks 1 of its entries, .*; read the tag again and add to it$/,
 } as const;
+/** As cosign writes it: the payload is that of all signers, the signature an annotation of the layer. */
+function signed(signatures: readonly string[]): string {
+  const [layer] = JSON.parse(image('BLOB')).layers;
+  const layers = signatures.map((signature) => ({
+    ...layer,
+    annotations: { 'dev.cosignproject.cosign/signature': signature },
+  }));
+  return image('BLOB', 'BLOB', { layers });
+}
+
 const SIGNATURES: Row[] = [
   ...['.sig', '.att', '.sbom'].flatMap((suffix): Row[] => {
     const tag = `sha256-${HEX}${suffix}`;
@@ -108,6 +118,15 @@ const SIGNATURES: Row[] = [
         ...MAY_GROW,
         detail: { Tag: tag },
         after: [names(tag, image('BLOB'), 'no-store')],
+      },
+      {
+        ...put(tag, signed(['b'])),
+        given: 'a blob',
+        note: 'that lacks a signature of the same payload',
+        before: [put(tag, signed(['a']))],
+        ...MAY_GROW,
+        detail: { Tag: tag },
+        after: [put(tag, signed(['a', 'b'])), names(tag, signed(['a', 'b']), 'no-store')],
       },
     ];
   }),

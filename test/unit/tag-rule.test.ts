@@ -8,7 +8,7 @@ const IMAGE = MEDIA_TYPE.ociManifest;
 const INDEX = MEDIA_TYPE.ociIndex;
 const LIST = MEDIA_TYPE.dockerList;
 
-/** `1 2` is a value with these members; equal members mean the same digest. */
+/** `1 2+a` is a value with these entries, the second one annotated; values of the same length mean the same digest. */
 type Value = string;
 
 interface Row {
@@ -22,19 +22,26 @@ interface Row {
 
 const isMutableName = matchesAny(['*-SNAPSHOT', 'dev']);
 
+/** As manifest.ts makes them. */
+function entryOf(text: string): string {
+  const [digest = '', annotation] = text.split('+');
+  const annotated = annotation === undefined ? '' : ` [["signature","${annotation}"]]`;
+  return sha256Of(digest) + annotated;
+}
+
 function decide({ tag, now, push, as = IMAGE }: Row): string {
-  const membersOf = (value: Value) => value.split(' ').filter(Boolean).map(sha256Of);
+  const entriesOf = (value: Value) => value.split(' ').filter(Boolean).map(entryOf);
   const digestOf = (value: Value) => sha256Of((value.length % 16).toString(16));
   const current = now && {
     digest: digestOf(now[1]),
     mutability: now[0],
-    members: membersOf(now[1]),
+    entries: entriesOf(now[1]),
   };
   const value = {
     tag: tagOf(tag),
     digest: digestOf(push),
     mediaType: as,
-    members: membersOf(push),
+    entries: entriesOf(push),
   };
   const decision = decideTag(value, current, isMutableName);
   switch (decision.kind) {
@@ -79,6 +86,9 @@ const RULES: readonly (readonly [rule: string, Row])[] = [
   ['the same again',                      { tag: `sha256-${HEX}.sig`, now: ['append-only', '1'],     push: '1',     gives: 'unchanged' }],
   ['it shrinks',                          { tag: `sha256-${HEX}.sig`, now: ['append-only', '1 2 3'], push: '2',
     gives: `refuse: tag already exists, and may only grow: the new manifest lacks 2 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
+  ['a second signer keeps the first',     { tag: `sha256-${HEX}.sig`, now: ['append-only', '1+a'],   push: '1+a 1+b', gives: 'replace' }],
+  ['a second signer drops the first',     { tag: `sha256-${HEX}.sig`, now: ['append-only', '1+a 2'], push: '1+b',
+    gives: `refuse: tag already exists, and may only grow: the new manifest lacks 2 of its entries, the first being ${sha256Of('1')} with its annotations; read the tag again and add to it` }],
   ['an index shrinks to nothing',         { tag: `sha256-${HEX}`,     now: ['append-only', '1'],     push: '',      as: INDEX,
     gives: `refuse: tag already exists, and may only grow: the new manifest lacks 1 of its entries, the first being ${sha256Of('1')}; read the tag again and add to it` }],
   ['made before it was a signature tag',  { tag: `sha256-${HEX}`,     now: ['immutable', '1'],       push: '1 2',   as: INDEX, gives: 'refuse: tag already exists' }],
@@ -94,7 +104,7 @@ test.each(RULES)('%s', (_, row) => {
 });
 
 test('latest stays virtual, even where MUTABLE_TAGS has everything', () => {
-  const push = { tag: tagOf('latest'), digest: sha256Of('1'), mediaType: IMAGE, members: [] };
+  const push = { tag: tagOf('latest'), digest: sha256Of('1'), mediaType: IMAGE, entries: [] };
   expect(decideTag(push, undefined, () => true).kind).toBe('refuse');
 });
 
@@ -103,7 +113,7 @@ test('a signature tag is append-only, even where MUTABLE_TAGS has everything', (
     tag: tagOf(`sha256-${HEX}.sig`),
     digest: sha256Of('1'),
     mediaType: IMAGE,
-    members: [],
+    entries: [],
   };
   expect(decideTag(push, undefined, () => true)).toEqual({
     kind: 'create',

@@ -189,8 +189,8 @@ async function readState(query: Queryable, id: string, push: ManifestPush, rows:
 }
 
 function toTagState({ digest, mutability, bytes, media_type: mediaType }: TagRow): TagState {
-  const members = bytes ? parseManifest(bytes, mediaType).members : [];
-  return { digest: toDigest(digest), mutability, members };
+  const entries = bytes ? parseManifest(bytes, mediaType).entries : [];
+  return { digest: toDigest(digest), mutability, entries };
 }
 
 function decideTags(
@@ -198,10 +198,10 @@ function decideTags(
   { tags: wanted, digest, manifest }: ManifestPush,
   isMutableTag: (tag: Tag) => boolean,
 ): Decided[] {
-  const { mediaType, members } = manifest;
+  const { mediaType, entries } = manifest;
   return wanted.map((tag) => {
     const current = tags.get(tag);
-    const decision = decideTag({ tag, digest, mediaType, members }, current, isMutableTag);
+    const decision = decideTag({ tag, digest, mediaType, entries }, current, isMutableTag);
     return { tag, current, decision };
   });
 }
