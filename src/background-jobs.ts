@@ -31,7 +31,7 @@ export function startJobs(config: Config, parts: JobsParts): Jobs {
   return {
     lookForSources: () => scanner.wake(),
     stop: async () => {
-      for (const job of jobs) await job?.stop();
+      await Promise.all(jobs.map((job) => job?.stop()));
     },
   };
 }

@@ -1,16 +1,11 @@
 import type { Log } from '../log.ts';
 import type { Locks } from '../meta/metadata-store.ts';
-import type { OutboxRecords } from '../meta/records/outbox-records.ts';
+import { lockOf, type OutboxRecords } from '../meta/records/outbox-records.ts';
 import { BackgroundJob } from '../registry/background-job.ts';
 
 const FIRST_MS = 1000;
 const INTERVAL_MS = 3_600_000;
 const BATCH = 1000;
-
-/** Held by the instance that delivers to a sink. */
-export function lockOf(sink: string): string {
-  return `outbox ${sink}`;
-}
 
 export interface OrphansOptions {
   /** Names of those that this instance has. */

@@ -1,8 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { Log } from '../log.ts';
 import type { HeldLock, Locks } from '../meta/metadata-store.ts';
-import type { OutboxQueue, OutboxRecords, QueueName } from '../meta/records/outbox-records.ts';
-import { lockOf } from './orphans.ts';
+import {
+  lockOf,
+  type OutboxQueue,
+  type OutboxRecords,
+  type QueueName,
+} from '../meta/records/outbox-records.ts';
 import { Breaker } from './pauses.ts';
 import { type DeliveryMetrics, deliverQueue } from './queue-delivery.ts';
 import { QUEUE_DEPTH, QueueScan } from './queue-scan.ts';

@@ -30,8 +30,8 @@ export interface Locks {
   tryAcquire(name: string): Promise<HeldLock | undefined>;
   /** True when someone, this instance included, holds it. */
   isHeld(name: string): Promise<boolean>;
-  /** Stands for each lock that someone holds now, but for that of this name. */
-  heldBut(name: string): Promise<Set<string>>;
+  /** Stands for each lock that someone holds now, but for those of these names. */
+  heldBut(names: readonly string[]): Promise<Set<string>>;
 }
 
 export interface HeldLock {

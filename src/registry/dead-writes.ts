@@ -1,4 +1,5 @@
 import type { MetadataStore } from '../meta/metadata-store.ts';
+import { lockOf } from '../meta/records/outbox-records.ts';
 import type { BlobStore, UnfinishedObject } from '../storage/blob-store.ts';
 
 /**
@@ -37,7 +38,10 @@ export class DeadWrites {
       return 0;
     }
     // Only now: a write that was seen began under a lock that is still held, or has ended.
-    const held = await this.#metadata.locks.heldBut(ownLock);
+    const { locks, outbox } = this.#metadata;
+    // Those of sinks are held all the time, and nobody writes under them.
+    const others = (await outbox.sinks()).map(lockOf);
+    const held = await locks.heldBut([ownLock, ...others]);
     const dead = this.#judge(seen, held);
     let removed = 0;
     for (const write of dead) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { lockOf, Orphans } from '../../src/events/orphans.ts';
+import { Orphans } from '../../src/events/orphans.ts';
 import { Outbox } from '../../src/events/outbox.ts';
 import type { Sink } from '../../src/events/sink.ts';
 import { createLog } from '../../src/log.ts';
@@ -7,6 +7,7 @@ import type { MetadataStore } from '../../src/meta/metadata-store.ts';
 import { migrate } from '../../src/meta/pg/migrate.ts';
 import { SCAN } from '../../src/meta/pg/outbox-statements.ts';
 import { openPgMetadataStore } from '../../src/meta/pg/pg-metadata-store.ts';
+import { lockOf } from '../../src/meta/records/outbox-records.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { rowsRead } from '../support/explain.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';

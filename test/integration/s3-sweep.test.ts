@@ -106,6 +106,18 @@ test('with a grace of 0 nothing is left that no row names, objects or uploads', 
   await expectBlob(api, 'sweep/blobs', open);
 });
 
+test('a sink, whose lock is held all the time, keeps nothing from being removed', async () => {
+  await scene.start({
+    ...AT_ONCE,
+    API_SNS_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:pierone',
+    API_SNS_ENDPOINT: 'http://127.0.0.1:9',
+  });
+  await waitUntil('the sink', async () => {
+    return (await sql(scene.databaseUrl, 'select from outbox_sinks')).length === 1;
+  });
+  await untilGone(await leaveUpload(newSegmentKey()));
+});
+
 test('a running append is spared, however slow it is; what was left before goes after it', async () => {
   const { api } = await scene.start(AT_ONCE);
   // Its sweeps spare what another instance is writing, too.

@@ -1,7 +1,13 @@
 import type { HttpClient } from './http-client.ts';
 import { expectStatus, type Sample, startUpload } from './sample-content.ts';
 import { createBucket, sharedRgw, type TestBucket } from './shared-rgw.ts';
-import { createDatabase, sql, startRegistry, type TestRegistry } from './test-registry.ts';
+import {
+  createDatabase,
+  type RegistryOptions,
+  sql,
+  startRegistry,
+  type TestRegistry,
+} from './test-registry.ts';
 
 /** An empty database and an empty bucket, and registries on both. */
 export interface S3Scene {
@@ -9,7 +15,10 @@ export interface S3Scene {
   readonly bucket: TestBucket;
   /** The lines of all registries. */
   readonly log: readonly string[];
-  start(environment?: Readonly<Record<string, string>>): Promise<TestRegistry>;
+  start(
+    environment?: Readonly<Record<string, string>>,
+    overrides?: RegistryOptions['overrides'],
+  ): Promise<TestRegistry>;
   /** The keys that hold a blob's bytes, in order. */
   segmentsOf(blob: Sample): Promise<{ key: string; sizeBytes: number }[]>;
   close(): Promise<void>;
@@ -25,7 +34,7 @@ export async function openS3Scene(postgresUrl: string): Promise<S3Scene> {
     databaseUrl,
     bucket,
     log,
-    start: async (environment = {}) => {
+    start: async (environment = {}, overrides) => {
       const registry = await startRegistry({
         databaseUrl,
         directory: '/nonexistent',
@@ -35,6 +44,7 @@ export async function openS3Scene(postgresUrl: string): Promise<S3Scene> {
           ...environment,
         },
         onLogLine: (line) => log.push(line),
+        ...(overrides && { overrides }),
       });
       registries.push(registry);
       return registry;

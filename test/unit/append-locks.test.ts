@@ -19,8 +19,8 @@ class FakeLocks implements Locks {
     return Promise.resolve({ release, isHeld: true });
   }
 
-  heldBut(name: string): Promise<Set<string>> {
-    return Promise.resolve(new Set([...this.held].filter((other) => other !== name)));
+  heldBut(names: readonly string[]): Promise<Set<string>> {
+    return Promise.resolve(new Set([...this.held].filter((other) => !names.includes(other))));
   }
 
   isHeld(name: string): Promise<boolean> {

@@ -78,11 +78,12 @@ export class AdvisoryLocks implements Locks {
     }
   }
 
-  async heldBut(name: string): Promise<Set<string>> {
+  async heldBut(names: readonly string[]): Promise<Set<string>> {
+    const left = new Set(names.map(lockKey));
     try {
       const client = await this.#connection();
       const rows = await this.#query<{ key: string }>(client, HELD);
-      return new Set(rows.map(({ key }) => key).filter((key) => key !== lockKey(name)));
+      return new Set(rows.map(({ key }) => key).filter((key) => !left.has(key)));
     } catch (error) {
       throw translate(error);
     }

@@ -11,6 +11,11 @@ export interface EventRouting {
 
 export const NO_SINKS: EventRouting = { sinksFor: () => [], committed: () => undefined };
 
+/** Held by the instance that delivers to a sink, as long as it runs. */
+export function lockOf(sink: string): string {
+  return `outbox ${sink}`;
+}
+
 /** Events that are delivered one after the other: those of a repository, or the refused logins. */
 export type QueueName = string;
 /** Of refused logins: no repository is called so. */
