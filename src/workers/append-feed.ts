@@ -7,6 +7,9 @@ import type { ToWorker } from './protocol.ts';
 /** Of a body that is stored by one message: to copy it costs less than a channel to the worker. */
 const SMALL_BYTES = 64 * 1024;
 
+/** Much less than the time after which a sweep takes an object for one that was left behind. */
+const MAX_FILLING_MS = 1000;
+
 /** What bounds an append: so many buffers under way, or a credit where the store takes large parts. */
 export type FeedLimit = { readonly maxUnderWay: number } | { readonly credit: PartCredit };
 
@@ -29,6 +32,8 @@ export class AppendFeed implements BufferUser {
   #isStopped = false;
   #isClosed = false;
   #sawBytes = false;
+  /** When the buffer was taken, of performance.now(). */
+  #takenMs = 0;
   /** Rejects when there is no memory for the rest, and won't be. */
   readonly refused: Promise<never>;
   receivedBytes = 0;
@@ -88,13 +93,14 @@ export class AppendFeed implements BufferUser {
   }
 
   /**
-   * Called at intervals. An append that received nothing since the last call holds no buffer after it. Where parts
-   * are gathered, that frees nothing: a slow one is cut then, when others wait, and goes on with a new object.
+   * Called at intervals. An append that received nothing since the last call holds no buffer after it, and one that fills its buffer
+   * slowly none for long, so that the store's object shows that it lives. Where parts are gathered, that frees nothing: a slow
+   * one is cut then, when others wait, and goes on with a new object.
    */
   check(): void {
     if (this.#isStopped) return;
     if (this.#credit?.isOverdue) this.#cut(this.#credit);
-    else if (!this.#credit && !this.#sawBytes) this.flush();
+    else if (!this.#credit && (!this.#sawBytes || this.#isFillingSlowly)) this.flush();
     this.#sawBytes = false;
   }
 
@@ -150,8 +156,13 @@ export class AppendFeed implements BufferUser {
     this.#port.postMessage(message);
   }
 
+  get #isFillingSlowly(): boolean {
+    return performance.now() - this.#takenMs > MAX_FILLING_MS;
+  }
+
   #take(): SharedArrayBuffer {
     const buffer = this.#pool.take();
+    this.#takenMs = performance.now();
     this.#view = Buffer.from(buffer);
     return buffer;
   }

@@ -34,6 +34,21 @@ async function open() {
 
 describeBlobStore('directory', open);
 
+test('an object that is removed while it is written is not durable, and nobody is told so', async () => {
+  const { store, dispose, listEverything } = await open();
+  try {
+    const key = newSegmentKey();
+    const writer = await store.create(key);
+    await writer.write(Buffer.from('first'));
+    await store.delete([key]);
+    await expect(writer.close()).rejects.toThrow(StoreUnavailable);
+    await writer.abort();
+    expect(await listEverything()).toEqual([]);
+  } finally {
+    await dispose();
+  }
+});
+
 test('a key that exists cannot be written again, and its object stays', async () => {
   const { store, dispose } = await open();
   try {

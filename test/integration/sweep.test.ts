@@ -1,5 +1,6 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HttpClient } from '../support/http-client.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -187,6 +188,24 @@ test('an append that is running is not swept, whatever the grace is', async () =
   append.end(blob.bytes.subarray(2_000_000));
   expect((await append.answer).status).toBe(201);
   await expectBlob(api, 'sweep/running', blob);
+});
+
+test('an append that comes slowly, and without a pause, is not swept either', async () => {
+  const api = await start({ ...AT_ONCE, HTTP_IDLE_TIMEOUT: '1', HTTP_MIN_RATE: '1' });
+  const blob = randomSample(1_500_000);
+  const path = await startUpload(api, 'sweep/slow');
+  const append = api.open('PUT', `${path}?digest=${blob.digest}`);
+  let sent = 1_100_000;
+  await append.write(blob.bytes.subarray(0, sent));
+  // Much longer than an object may be without news.
+  for (const end = Date.now() + 6000; Date.now() < end; sent += 100) {
+    await append.write(blob.bytes.subarray(sent, sent + 100));
+    await delay(100);
+  }
+  await untilGone(await addStray('ac-stray'));
+  append.end(blob.bytes.subarray(sent));
+  expect((await append.answer).status).toBe(201);
+  await expectBlob(api, 'sweep/slow', blob);
 });
 
 test('a store that carries the id of another registry is not swept', async () => {

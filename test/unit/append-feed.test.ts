@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { BUFFER_BYTES, BufferPool } from '../../src/workers/buffer-pool.ts';
 import { openFeed } from '../support/feed-harness.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
@@ -74,6 +74,22 @@ describe('one append', () => {
     harness.sendHome(1);
     await harness.until(() => !harness.source.isPaused);
     expect(harness.source.pauses).toBe(1);
+  });
+
+  test('holds no buffer that it has been filling for long', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const harness = open(poolOf(4), 4);
+      harness.feed.write(Buffer.from('abc'));
+      harness.feed.check();
+      vi.advanceTimersByTime(2000);
+      harness.feed.write(Buffer.from('def'));
+      harness.feed.check();
+      await harness.until(() => harness.received.length === 1);
+      expect(harness.stored.toString()).toBe('abcdef');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('holds no buffer after an interval without bytes', async () => {

@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fsync, open, write } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, fsync, open, write } from 'node:fs';
 import { promisify } from 'node:util';
 
 /*
@@ -12,3 +12,8 @@ export const syncFile = promisify(fsync);
 export const syncFileData = promisify(fdatasync);
 /** At once, since it has nothing to wait for once the bytes are on the disk. */
 export const closeFile = closeSync;
+
+/** False for a file that was unlinked while it is open. */
+export function isNamed(file: number): boolean {
+  return fstatSync(file).nlink > 0;
+}

@@ -1,7 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { ObjectWriter } from '../blob-store.ts';
-import { closeFile, syncFileData, writeAt } from './descriptor.ts';
+import { closeFile, isNamed, syncFileData, writeAt } from './descriptor.ts';
 import { syncDirectory } from './directory.ts';
 import { translateFileError } from './file-error.ts';
 
@@ -55,8 +55,10 @@ export class FileWriter implements ObjectWriter {
       const named = syncDirectory(dirname(this.#path));
       named.catch(() => undefined);
       await syncFileData(this.#file);
-      await this.#closeFile();
       await named;
+      // Of a file that was unlinked meanwhile, as by a sweep, nothing is left once it is closed.
+      if (!isNamed(this.#file)) throw new Error('it was removed while it was written');
+      await this.#closeFile();
       this.#state = 'closed';
     } catch (error) {
       throw translateFileError(error, basename(this.#path));
