@@ -81,7 +81,9 @@ export class AppendRun {
       this.feed.flush();
       this.#send({ kind: bodyEnd === 'wrong-length' ? 'cancel' : 'end' });
     }
-    valueOf(await this.#stored);
+    // No commit may land after the lock is given back.
+    const stored = await this.#stored.finally(() => this.#commits.settled().catch(() => undefined));
+    valueOf(stored);
     await this.#commits.settled();
   }
 

@@ -157,7 +157,8 @@ class IngestPool implements Ingest {
   }
 
   #threadsFor({ plan }: AppendRequest): AppendThreads {
-    const { store, segmentBytes = SEGMENT_BYTES } = this.#options;
+    const { store } = this.#options;
+    const segmentBytes = this.#segmentBytes();
     return {
       append: (port) => {
         const task: AppendTask = { port, store, plan, segmentBytes };
@@ -169,6 +170,13 @@ class IngestPool implements Ingest {
         return whileAlive(stored, () => this.ping());
       },
     };
+  }
+
+  /** Of whole parts: what were left of one at a segment's end would be granted, and never sent. */
+  #segmentBytes(): number {
+    const { segmentBytes = SEGMENT_BYTES } = this.#options;
+    const partBytes = this.#parts?.rule.partBytes ?? 1;
+    return Math.max(partBytes, segmentBytes - (segmentBytes % partBytes));
   }
 
   /** Errors of the store come back as values, so a rejection means that the thread died, or the pool is being closed. */

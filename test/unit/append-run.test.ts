@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BodyEnd } from '../../src/oci/byte-source.ts';
+import { StoreUnavailable } from '../../src/storage/blob-store.ts';
 import type { FeedLimit } from '../../src/workers/append-feed.ts';
 import { AppendRun } from '../../src/workers/append-run.ts';
 import { BUFFER_BYTES, BufferPool } from '../../src/workers/buffer-pool.ts';
@@ -14,6 +15,7 @@ const SEGMENT: ClosedSegment = {
   digest: undefined,
   state: undefined,
 };
+const FAILED = { kind: 'failed', reason: 'unavailable', message: 'S3 is away' } as const;
 const PART_BYTES = 8 * BUFFER_BYTES;
 /** Longer than a slow sender may keep memory that others wait for. */
 const LONG_MS = 20_000;
@@ -110,4 +112,49 @@ describe('a small body that is being stored is sent no second time', () => {
     pool.give(last);
     expect(pool.takenBytes).toBe(0);
   });
+});
+
+test('a worker that fails leaves no commit under way when the append is over', async () => {
+  let endCommit: () => void = () => {};
+  let isOver = false;
+  const run = new AppendRun(
+    {
+      source: {
+        announcedBytes: undefined,
+        deliverTo: async (sink): Promise<BodyEnd> => {
+          sink(Buffer.alloc(BUFFER_BYTES));
+          return 'complete';
+        },
+        pause: () => {},
+        resume: () => {},
+      },
+      plan: { kind: 'none' },
+      expectedBytes: undefined,
+      commit: () =>
+        new Promise((resolve) => {
+          endCommit = resolve;
+        }),
+    },
+    {
+      append: async (port) => {
+        port.postMessage({ kind: 'started' });
+        port.postMessage({ kind: 'segment', segment: SEGMENT });
+        port.postMessage({ kind: 'ended', result: FAILED });
+      },
+      storeSmall: () => Promise.reject(new Error('it is not small')),
+    },
+    new BufferPool(PART_BYTES),
+    { maxUnderWay: 8 },
+  );
+  const ended = run
+    .end()
+    .finally(() => {
+      isOver = true;
+    })
+    .catch((error: unknown) => error);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(isOver).toBe(false);
+  endCommit();
+  expect(await ended).toBeInstanceOf(StoreUnavailable);
+  run.close();
 });
