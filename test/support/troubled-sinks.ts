@@ -187,13 +187,13 @@ export async function sinkSettings(
 ): Promise<Readonly<Record<string, string>>> {
   const file = workspace.path('webhooks.json');
   const secrets = [`whsec_${Buffer.alloc(32, 7).toString('base64')}`];
-  const webhook = { name: 'deploy', url: sinks.webhook.url, secrets, timeoutSeconds: 2 };
+  const webhook = { name: 'deploy', url: sinks.webhook.url, secrets, timeoutSeconds: 5 };
   await writeFile(file, JSON.stringify({ webhooks: [webhook] }));
   await writeFile(workspace.path('http-audit-logger-token-secret'), 'a-token');
   return {
     ...SNS_CREDENTIALS,
     NODE_EXTRA_CA_CERTS: certificates.trusted.certFile,
-    OUTBOX_DELIVERY_TIMEOUT: '2',
+    OUTBOX_DELIVERY_TIMEOUT: '5',
     WEBHOOKS_FILE: file,
     API_REPOSITORY: 'pierone.example.org',
     API_SNS_TOPIC_ARN: topicArn,
