@@ -31,7 +31,7 @@ export function startJobs(config: Config, parts: JobsParts): Jobs {
   return {
     lookForSources: () => scanner.wake(),
     stop: async () => {
-      await Promise.all(jobs.map((job) => job?.stop()));
+      await Promise.all(jobs.map(async (job) => job?.stop()));
     },
   };
 }

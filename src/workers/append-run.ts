@@ -81,9 +81,13 @@ export class AppendRun {
       this.feed.flush();
       this.#send({ kind: bodyEnd === 'wrong-length' ? 'cancel' : 'end' });
     }
-    // No commit may land after the lock is given back.
-    const stored = await this.#stored.finally(() => this.#commits.settled().catch(() => undefined));
-    valueOf(stored);
+    try {
+      valueOf(await this.#stored);
+    } catch (error) {
+      // No commit may land after the lock is given back.
+      await this.#commits.settled().catch(() => undefined);
+      throw error;
+    }
     await this.#commits.settled();
   }
 
