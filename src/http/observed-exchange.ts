@@ -87,9 +87,9 @@ export class ObservedExchange implements Exchange {
     if (wasOpen) this.status = answer.status;
     try {
       this.sentBytes = await this.#exchange.stream(this.#withId(answer), lengthBytes, chunks);
-      const { sentBytes } = this;
-      const { aborted } = this.#exchange.signal;
-      this.isCut = wasOpen && (lengthBytes === undefined ? aborted : sentBytes < lengthBytes);
+      const isPart =
+        lengthBytes === undefined ? this.#exchange.signal.aborted : this.sentBytes < lengthBytes;
+      this.isCut = wasOpen && isPart;
     } catch (error) {
       // Nothing was begun, or the rest of it never comes.
       if (this.#exchange.isOpen) this.status = before;

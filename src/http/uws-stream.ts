@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { Pace, type PaceRule } from './pace.ts';
 
-/** In chunked coding uWebSockets.js copies what the kernel doesn't take: no more than this. */
+/** In chunked coding uWebSockets.js copies what the kernel doesn't take: no more than this, or twice of small chunks. */
 const PIECE_BYTES = 16 * 1024;
 
 interface StalledChunk {
@@ -89,10 +89,19 @@ export class UwsStream {
         const piece = chunk.subarray(from, from + PIECE_BYTES);
         from += piece.length;
         this.#writtenBytes += piece.length;
-        if (!this.#response.write(piece)) return false;
+        if (!this.#writePiece(piece)) return false;
       }
       return true;
     };
+  }
+
+  /** Together with what chunked coding writes around it. @returns false when the kernel is full */
+  #writePiece(piece: Uint8Array): boolean {
+    let isTaken = true;
+    this.#response.cork(() => {
+      isTaken = this.#response.write(piece);
+    });
+    return isTaken;
   }
 
   /** @returns true when nothing is left to write. */

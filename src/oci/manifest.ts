@@ -76,7 +76,7 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     blobs: digestsOf(blobs),
     manifests: digestsOf(members.filter((member) => isChild(member.mediaType))),
     members: digestsOf(members),
-    entries: isIndex ? digestsOf(members) : members.map(withAnnotations),
+    entries: isIndex ? digestsOf(members) : [...new Set(members.map(withAnnotations))],
     subject: document.subject ?? undefined,
     artifactType: document.artifactType || (isIndex ? undefined : document.config?.mediaType),
     annotations: document.annotations ?? undefined,

@@ -7,7 +7,7 @@ import type { ToWorker } from './protocol.ts';
 /** Of a body that is stored by one message: to copy it costs less than a channel to the worker. */
 const SMALL_BYTES = 64 * 1024;
 
-/** Much less than the time after which a sweep takes an object for one that was left behind. */
+/** With the interval of `check`, less than two of the shortest HTTP_IDLE_TIMEOUT: then a sweep takes an object for a stray one. */
 const MAX_FILLING_MS = 1000;
 
 /** What bounds an append: so many buffers under way, or a credit where the store takes large parts. */
@@ -125,10 +125,11 @@ export class AppendFeed implements BufferUser {
 
   /**
    * The body is over: nothing is taken, and nothing sent but by `flush`, so that bytes that are stored another way aren't stored
-   * twice. What it holds stays counted until `close`.
+   * twice. What it holds stays counted until `close`; what was granted for more is given back.
    */
   stop(): void {
     this.#isStopped = true;
+    this.#credit?.yield();
   }
 
   /** The append is over. Buffers that are still under way are given up. */

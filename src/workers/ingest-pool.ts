@@ -27,7 +27,7 @@ export interface IngestOptions {
   readonly metrics?: Pick<Metrics, 'digested' | 'storeRequest'> | undefined;
   /** Told once why chunks are digested by hash-wasm. */
   readonly onSlowDigests?: (problem: string) => void;
-  /** A segment is closed when it has this many bytes; 32 GiB unless given. */
+  /** A segment is closed when it has this many bytes, on S3 as many whole parts; 32 GiB unless given. */
   readonly segmentBytes?: number;
   /** What the threads run; ingest-worker.ts unless given. */
   readonly entry?: URL;

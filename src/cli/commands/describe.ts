@@ -60,7 +60,7 @@ async function readSource(client: Client, tag: string): Promise<unknown> {
 function box(sections: readonly Section[], hasColors: boolean): string {
   const paint = pc.createColors(hasColors);
   const fields = sections.flatMap((section) => section.fields);
-  const width = Math.max(...fields.map(([field]) => field.length));
+  const width = Math.max(...fields.map(([field]) => withoutControls(field).length));
   const blocks = sections.map(({ name, fields: own }) => {
     const lines = own.map(
       ([field, value]) => `  ${withoutControls(field).padEnd(width)}  ${withoutControls(value)}`,
