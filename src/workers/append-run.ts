@@ -52,6 +52,16 @@ export class AppendRun {
 
   /** Call it once. Resolves when what came is stored and committed. */
   async end(): Promise<BodyEnd> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      // No commit may land after the lock is given back.
+      await this.#commits.settled().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #run(): Promise<BodyEnd> {
     // A failure of the worker or of a commit ends the append at once; the rest of the body is dropped.
     const bodyEnd = await Promise.race([
       this.#deliver(),
@@ -81,23 +91,15 @@ export class AppendRun {
       this.feed.flush();
       this.#send({ kind: bodyEnd === 'wrong-length' ? 'cancel' : 'end' });
     }
-    try {
-      valueOf(await this.#stored);
-    } catch (error) {
-      // No commit may land after the lock is given back.
-      await this.#commits.settled().catch(() => undefined);
-      throw error;
-    }
+    valueOf(await this.#stored);
     await this.#commits.settled();
   }
 
   async #giveUp(cause: unknown): Promise<never> {
     if (this.#port) {
       this.#send({ kind: 'cancel' });
-      // No commit may land after the lock is given back.
       await this.#stored.catch(() => undefined);
     }
-    await this.#commits.settled().catch(() => undefined);
     throw cause;
   }
 

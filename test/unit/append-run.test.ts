@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { BodyEnd } from '../../src/oci/byte-source.ts';
+import { type BodyEnd, sourceOf } from '../../src/oci/byte-source.ts';
 import { StoreUnavailable } from '../../src/storage/blob-store.ts';
 import type { FeedLimit } from '../../src/workers/append-feed.ts';
 import { AppendRun } from '../../src/workers/append-run.ts';
@@ -28,19 +28,10 @@ function runSmall(pool: BufferPool, limit: FeedLimit) {
   let tellStored: (result: TaskResult<ClosedSegment>) => void = () => {};
   const run = new AppendRun(
     {
-      source: {
-        announcedBytes: undefined,
-        deliverTo: async (sink): Promise<BodyEnd> => {
-          sink(BODY);
-          return 'complete';
-        },
-        pause: () => {},
-        resume: () => {},
-      },
+      source: sourceOf(BODY),
       plan: { kind: 'whole', algorithm: 'sha256' },
       expectedBytes: undefined,
       commit: async (segment) => void commits.push(segment),
-      signal: new AbortController().signal,
     },
     {
       append: () => {
@@ -121,15 +112,7 @@ test('a worker that fails leaves no commit under way when the append is over', a
   let isOver = false;
   const run = new AppendRun(
     {
-      source: {
-        announcedBytes: undefined,
-        deliverTo: async (sink): Promise<BodyEnd> => {
-          sink(Buffer.alloc(BUFFER_BYTES));
-          return 'complete';
-        },
-        pause: () => {},
-        resume: () => {},
-      },
+      source: sourceOf(Buffer.alloc(BUFFER_BYTES)),
       plan: { kind: 'none' },
       expectedBytes: undefined,
       commit: () =>
